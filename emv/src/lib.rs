@@ -1,0 +1,15 @@
+//! EMV contactless as sans-IO state machines.
+//!
+//! A terminal owns the reader, the clock and the randomness; this crate owns what the EMV books
+//! define. It reads no clock, draws no random number, opens nothing and never waits: whoever drives
+//! it feeds what happened and carries out what it asks for. The same inputs give the same outputs,
+//! byte for byte, so a recorded tap can be run again.
+//!
+//! Start at [`Tap`]: one contactless transaction, from the amount to the final outcome.
+
+#![no_std]
+
+extern crate alloc;
+
+pub mod dict;
+pub mod tlv;
