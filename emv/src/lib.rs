@@ -12,4 +12,5 @@
 extern crate alloc;
 
 pub mod dict;
+pub mod fields;
 pub mod tlv;
