@@ -1,0 +1,84 @@
+//! One PC/SC reader, from the side of its thread.
+
+use std::ffi::CString;
+
+use pcsc::{Card, Context, Disposition, Error, Protocols, Scope, ShareMode};
+
+use crate::reader::ChannelError;
+use crate::reader::station::Slot;
+
+/// The reader takes a command for itself through SCardControl with this code (CCID escape, pcsc-lite's numbering).
+const CCID_ESCAPE: pcsc::ffi::DWORD = pcsc::ctl_code(1);
+
+/// The class of pseudo-APDUs: the reader answers them itself (PC/SC part 3, 3.2.2).
+const CLASS_PSEUDO_APDU: u8 = 0xFF;
+
+pub(super) struct PcscSlot {
+    name: CString,
+    context: Option<Context>,
+    card: Option<Card>,
+}
+
+impl PcscSlot {
+    pub(super) fn new(name: CString) -> Self {
+        PcscSlot { name, context: None, card: None }
+    }
+
+    fn connect(&mut self, share_mode: ShareMode, protocols: Protocols) -> Result<Card, Error> {
+        // The context of a service that has been restarted since is found to be void, and replaced once.
+        if let Some(context) = &self.context {
+            match context.connect(&self.name, share_mode, protocols) {
+                Err(Error::InvalidHandle | Error::NoService | Error::ServiceStopped | Error::CommError) => {
+                    self.context = None;
+                }
+                result => return result,
+            }
+        }
+        let context = self.context.insert(Context::establish(Scope::User)?);
+        context.connect(&self.name, share_mode, protocols)
+    }
+}
+
+impl Slot for PcscSlot {
+    fn power(&mut self) -> Result<Vec<u8>, ChannelError> {
+        self.release();
+        // Exclusive: no other program may speak to a card that is paying.
+        let card = self.connect(ShareMode::Exclusive, Protocols::ANY)?;
+        let mut atr = [0; pcsc::MAX_ATR_SIZE];
+        let atr = card.status2(&mut [], &mut atr).map(|status| status.atr().to_vec());
+        self.card = Some(card);
+        atr.map_err(|error| {
+            self.release();
+            error.into()
+        })
+    }
+
+    fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, ChannelError> {
+        let card = self.card.as_ref().ok_or(ChannelError::CardLost)?;
+        Ok(card.transmit(command, answer)?.len())
+    }
+
+    fn release(&mut self) {
+        if let Some(card) = self.card.take()
+            && let Err((card, _)) = card.disconnect(Disposition::UnpowerCard)
+        {
+            // Card or service are gone already; dropping would only ask once more.
+            drop(card);
+        }
+    }
+
+    fn control(&mut self, command: &[u8]) -> Result<(), ChannelError> {
+        let mut answer = [0; pcsc::MAX_BUFFER_SIZE];
+        match &self.card {
+            Some(card) if command.first() == Some(&CLASS_PSEUDO_APDU) => card.transmit(command, &mut answer)?,
+            Some(card) => card.control(CCID_ESCAPE, command, &mut answer)?,
+            None => {
+                let reader = self.connect(ShareMode::Direct, Protocols::UNDEFINED)?;
+                let len = reader.control(CCID_ESCAPE, command, &mut answer).map(<[u8]>::len);
+                let _ = reader.disconnect(Disposition::LeaveCard);
+                &answer[..len?]
+            }
+        };
+        Ok(())
+    }
+}

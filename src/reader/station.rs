@@ -1,0 +1,277 @@
+//! A reader's thread: an inbox, a slot, and at most one conversation to hold.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use zeroize::Zeroize;
+
+use super::family::Command;
+use super::{
+    CardChannel, CardInfo, ChannelError, Clock, Conversation, Event, Events, Exchange, Family, Fault, Indication, Kind,
+    RESPONSE_LEN_MAX, Reader, ReaderId,
+};
+
+/// What a kind of reader can do. All calls come from the reader's thread.
+pub(super) trait Slot: Send {
+    /// Powers the card in the field and returns its answer to reset.
+    fn power(&mut self) -> Result<Vec<u8>, ChannelError>;
+    /// Sends a command to the powered card; the answer's length, however short, or an error if `answer` is too small.
+    fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, ChannelError>;
+    /// Ends what [`Slot::power`] began; does nothing where nothing is powered.
+    fn release(&mut self);
+    /// Sends a command to the reader itself, whether a card is powered or not.
+    fn control(&mut self, command: &[u8]) -> Result<(), ChannelError>;
+}
+
+/// What is in the field of a reader, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// The reader itself is not there.
+    Detached,
+    /// Nothing.
+    Empty,
+    /// A card. Each number is a new appearance.
+    Card(u32),
+}
+
+/// What a reader's thread is told.
+pub(super) enum Message {
+    Arm(Conversation),
+    Disarm,
+    Indicate(Indication),
+    Presence(Presence),
+    Stop,
+}
+
+/// A running reader thread, for whoever brought it into being.
+pub(super) struct Station {
+    pub(super) reader: Reader,
+    thread: JoinHandle<()>,
+}
+
+impl Station {
+    /// Starts a thread for a reader that is not attached yet.
+    pub(super) fn spawn(
+        id: ReaderId,
+        kind: Kind,
+        family: Arc<Family>,
+        clock: Clock,
+        events: Events,
+        slot: Box<dyn Slot>,
+    ) -> std::io::Result<Self> {
+        let (sender, inbox) = mpsc::channel();
+        let reader = Reader { id, kind, family, inbox: sender };
+        let state = State {
+            reader: reader.clone(),
+            clock,
+            events,
+            slot,
+            presence: Presence::Detached,
+            armed: None,
+            refused: None,
+            seen: false,
+            mute_indications: false,
+            answer: vec![0; RESPONSE_LEN_MAX + 1],
+        };
+        let thread = std::thread::Builder::new().name("reader".into()).spawn(move || state.run(&inbox))?;
+        Ok(Station { reader, thread })
+    }
+
+    /// Tells the thread what is in its field.
+    pub(super) fn tell(&self, presence: Presence) {
+        self.reader.post(Message::Presence(presence));
+    }
+
+    /// Ends the thread, after the conversation it may be in.
+    pub(super) fn stop(self) {
+        self.reader.post(Message::Stop);
+        // A panic of the thread was reported when it happened.
+        let _ = self.thread.join();
+    }
+}
+
+struct Armed {
+    conversation: Conversation,
+    /// What was in the field at the time.
+    presence: Presence,
+}
+
+struct State {
+    reader: Reader,
+    clock: Clock,
+    events: Events,
+    slot: Box<dyn Slot>,
+    presence: Presence,
+    armed: Option<Armed>,
+    /// The appearance that could not be powered; it is not tried again.
+    refused: Option<Presence>,
+    /// A card was announced, and its leaving will be.
+    seen: bool,
+    /// The reader does not take its family's light commands; said once.
+    mute_indications: bool,
+    answer: Vec<u8>,
+}
+
+impl State {
+    fn run(mut self, inbox: &Receiver<Message>) {
+        while let Ok(message) = inbox.recv() {
+            match message {
+                Message::Arm(conversation) => {
+                    self.refused = None;
+                    self.armed = Some(Armed { conversation, presence: self.presence });
+                }
+                Message::Disarm => self.armed = None,
+                Message::Indicate(indication) => self.indicate(indication),
+                Message::Presence(presence) => self.presence_changed(presence),
+                Message::Stop => break,
+            }
+            self.serve();
+        }
+        self.slot.release();
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody listens any more only while the daemon ends.
+        let _ = self.events.send(event);
+    }
+
+    fn id(&self) -> ReaderId {
+        self.reader.id.clone()
+    }
+
+    fn presence_changed(&mut self, presence: Presence) {
+        let before = std::mem::replace(&mut self.presence, presence);
+        if self.seen && presence != before {
+            self.seen = false;
+            self.tell(Event::CardRemoved(self.id()));
+        }
+        match (before, presence) {
+            (Presence::Detached, Presence::Detached) => {}
+            (Presence::Detached, _) => {
+                self.tell(Event::Attached(self.reader.clone()));
+                self.control(|family| &family.setup);
+            }
+            (_, Presence::Detached) => {
+                self.mute_indications = false;
+                self.refused = None;
+                self.tell(Event::Detached(self.id()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Holds the conversation that is waiting, if there is a card to hold it with.
+    fn serve(&mut self) {
+        if !matches!(self.presence, Presence::Card(_)) || self.refused == Some(self.presence) {
+            return;
+        }
+        let Some(armed) = self.armed.take() else { return };
+        match self.slot.power() {
+            Ok(atr) => {
+                let card = CardInfo { atr, already_present: armed.presence == self.presence };
+                self.seen = true;
+                self.tell(Event::CardSeen(self.id(), card.clone()));
+                self.converse(card, armed.conversation);
+            }
+            Err(error) => {
+                self.refused = Some(self.presence);
+                self.armed = Some(armed);
+                match error {
+                    // Gone before it could be powered: the next change of presence says so.
+                    ChannelError::CardLost | ChannelError::ReaderLost | ChannelError::ServiceLost => {}
+                    ChannelError::Collision => self.tell(Event::Collision(self.id())),
+                    _ => self.tell(Event::Fault(self.id(), Fault::Power(error))),
+                }
+            }
+        }
+    }
+
+    fn converse(&mut self, card: CardInfo, conversation: Conversation) {
+        let answer = std::mem::take(&mut self.answer);
+        let mut session = Session { state: self, card, answer, answer_len_max: 0, lost: None };
+        let outcome = catch_unwind(AssertUnwindSafe(|| conversation(&mut session)));
+        let Session { mut answer, answer_len_max, lost, .. } = session;
+        // What cards answer is cardholder data.
+        answer[..answer_len_max].zeroize();
+        self.answer = answer;
+        self.slot.release();
+        if outcome.is_err() {
+            self.tell(Event::Fault(self.id(), Fault::Panicked));
+        }
+        if lost.is_some() {
+            self.tell(Event::CardLost(self.id()));
+        }
+        self.tell(Event::Released(self.id()));
+    }
+
+    fn indicate(&mut self, indication: Indication) {
+        self.control(|family| family.commands(indication));
+    }
+
+    fn control(&mut self, commands: impl FnOnce(&Family) -> &[Command]) {
+        if self.mute_indications {
+            return;
+        }
+        let family = self.reader.family.clone();
+        for command in commands(&family) {
+            if let Err(error) = self.slot.control(command.as_bytes()) {
+                self.mute_indications = true;
+                tracing::warn!(reader = %self.reader.id, %error, "the reader takes no light and buzzer commands");
+                return;
+            }
+        }
+    }
+}
+
+/// The powered card of a conversation.
+struct Session<'a> {
+    state: &'a mut State,
+    card: CardInfo,
+    answer: Vec<u8>,
+    /// How much of `answer` was ever written.
+    answer_len_max: usize,
+    /// Why no command can be answered any more.
+    lost: Option<ChannelError>,
+}
+
+impl CardChannel for Session<'_> {
+    fn card(&self) -> &CardInfo {
+        &self.card
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Exchange<'_>, ChannelError> {
+        if let Some(error) = self.lost {
+            return Err(error);
+        }
+        let sent_at = self.state.clock.now();
+        let result = self.state.slot.transmit(command, &mut self.answer);
+        let received_at = self.state.clock.now();
+        match result {
+            Ok(len) => {
+                self.answer_len_max = self.answer_len_max.max(len);
+                match len {
+                    0 | 1 => Err(ChannelError::ResponseTooShort(len)),
+                    2..=RESPONSE_LEN_MAX => Ok(Exchange { response: &self.answer[..len], sent_at, received_at }),
+                    _ => Err(ChannelError::ResponseTooLong),
+                }
+            }
+            Err(error) => {
+                if matches!(error, ChannelError::CardLost | ChannelError::ReaderLost | ChannelError::ServiceLost) {
+                    self.lost = Some(error);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn indicate(&mut self, indication: Indication) {
+        self.state.indicate(indication);
+    }
+
+    fn now(&self) -> Duration {
+        self.state.clock.now()
+    }
+}
