@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_command_that_is_no_hex_is_refused_with_its_line() {
-        let error = Families::parse("[[family]]\nname = \"x\"\nmatch = []\nidle = [\"FF0\"]\n").unwrap_err().to_string();
+        let error =
+            Families::parse("[[family]]\nname = \"x\"\nmatch = []\nidle = [\"FF0\"]\n").unwrap_err().to_string();
         assert!(error.contains("line 4") && error.contains("\"FF0\""), "{error}");
     }
 }
