@@ -4,13 +4,17 @@
 //! define. It reads no clock, draws no random number, opens nothing and never waits: whoever drives
 //! it feeds what happened and carries out what it asks for. The same inputs give the same outputs,
 //! byte for byte, so a recorded tap can be run again.
-//!
-//! Start at [`Tap`]: one contactless transaction, from the amount to the final outcome.
 
 #![no_std]
 
 extern crate alloc;
 
+pub mod apdu;
 pub mod dict;
 pub mod fields;
+mod instant;
+pub mod kernel;
+pub mod profile;
 pub mod tlv;
+
+pub use instant::Instant;

@@ -1,0 +1,112 @@
+//! Command APDUs of the short form.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::dict;
+use crate::tlv::Writer;
+
+/// A command: header, data of at most 255 bytes, and whether an answer with data is expected.
+///
+/// Every command of the contactless kernels expects one, with Le = `00`: as much as there is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Command {
+    header: [u8; 4],
+    data: Vec<u8>,
+    expects_data: bool,
+}
+
+impl Command {
+    /// SELECT by name, first occurrence (EMV Book 1, 11.3; Contactless Book B, 3.3.2 and 3.4).
+    /// `name` has at most 255 bytes; a DF name has 5 to 16.
+    pub fn select(name: &[u8]) -> Self {
+        Self::new([0x00, 0xA4, 0x04, 0x00], name)
+    }
+
+    /// GET PROCESSING OPTIONS (EMV Book 3, 6.5.8). `pdol_data` has at most 252 bytes and is sent in
+    /// a command template; where the card gave no PDOL it is empty.
+    pub fn get_processing_options(pdol_data: &[u8]) -> Self {
+        let mut template = Writer::new();
+        template.put(dict::COMMAND_TEMPLATE, pdol_data);
+        Self::new([0x80, 0xA8, 0x00, 0x00], &template.into_bytes())
+    }
+
+    /// READ RECORD (EMV Book 3, 6.5.11): record `record` of the file with short identifier `sfi`,
+    /// 1 to 30.
+    pub fn read_record(sfi: u8, record: u8) -> Self {
+        Self::new([0x00, 0xB2, record, sfi << 3 | 0x04], &[])
+    }
+
+    /// GENERATE AC (EMV Book 3, 6.5.5). `reference_control` says which cryptogram is asked for and
+    /// whether with CDA.
+    pub fn generate_ac(reference_control: u8, cdol_data: &[u8]) -> Self {
+        Self::new([0x80, 0xAE, reference_control, 0x00], cdol_data)
+    }
+
+    /// GET DATA (EMV Book 3, 6.5.7) of a primitive object with a tag of one or two bytes.
+    pub fn get_data(tag: crate::tlv::Tag) -> Self {
+        let [_, _, p1, p2] = tag.number().to_be_bytes();
+        Self::new([0x80, 0xCA, p1, p2], &[])
+    }
+
+    /// A command with these first four bytes (CLA, INS, P1, P2), which expects data.
+    ///
+    /// # Panics
+    /// If `data` is longer than 255 bytes: a command of the short form can't hold it, and all that
+    /// is sent was bounded before.
+    pub fn new(header: [u8; 4], data: &[u8]) -> Self {
+        assert!(data.len() <= 255, "the data of a short command");
+        Command { header, data: data.to_vec(), expects_data: true }
+    }
+
+    /// The instruction byte.
+    pub fn instruction(&self) -> u8 {
+        self.header[1]
+    }
+
+    /// The data field.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The command as it is sent.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(6 + self.data.len());
+        bytes.extend(self.header);
+        if !self.data.is_empty() {
+            bytes.push(self.data.len() as u8);
+            bytes.extend_from_slice(&self.data);
+        }
+        if self.expects_data {
+            bytes.push(0x00);
+        }
+        bytes
+    }
+}
+
+impl fmt::Debug for Command {
+    /// The header and the length of the data, which may hold what must not be logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [cla, ins, p1, p2] = self.header;
+        write!(f, "{cla:02X}{ins:02X}{p1:02X}{p2:02X}[{}]", self.data.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_have_the_bytes_of_the_books() {
+        assert_eq!(Command::select(b"2PAY.SYS.DDF01").to_bytes()[..6], [0x00, 0xA4, 0x04, 0x00, 0x0E, b'2']);
+        assert_eq!(Command::get_processing_options(&[]).to_bytes(), [0x80, 0xA8, 0x00, 0x00, 0x02, 0x83, 0x00, 0x00]);
+        assert_eq!(Command::read_record(3, 1).to_bytes(), [0x00, 0xB2, 0x01, 0x1C, 0x00]);
+        assert_eq!(Command::get_data(dict::PIN_TRY_COUNTER).to_bytes(), [0x80, 0xCA, 0x9F, 0x17, 0x00]);
+    }
+
+    #[test]
+    fn a_debug_print_holds_no_data() {
+        extern crate std;
+        assert_eq!(std::format!("{:?}", Command::generate_ac(0x80, &[1, 2])), "80AE8000[2]");
+    }
+}

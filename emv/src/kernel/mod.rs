@@ -1,0 +1,87 @@
+//! The kernels, behind one door.
+//!
+//! A kernel is a value that is fed with [`Input`]s and drained of [`Output`]s; whoever owns the
+//! reader drives it:
+//!
+//! 1. Activate it.
+//! 2. Poll it until it gives nothing more, and carry out what it gives.
+//! 3. Wait for what it asked for, hand in what happened, go to 2.
+//!
+//! It ends with [`Output::Finished`]; after that it gives nothing and takes nothing.
+
+mod database;
+mod outcome;
+mod start;
+mod ui;
+
+use alloc::vec::Vec;
+
+pub use database::Database;
+pub use outcome::{AlternateInterface, Cvm, Decision, OnlineResponseData, Outcome, Record, StartPoint};
+pub use start::{Indicators, Start, Transaction, UnpredictableNumbers};
+pub use ui::{MessageId, Status, UiRequest, Value, ValueQualifier};
+
+use crate::Instant;
+use crate::apdu::Command;
+use crate::tlv::Tag;
+
+/// What happened outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// The card answered the last command.
+    Response(&'a [u8]),
+    /// The card did not answer: it left the field, or the exchange failed for good.
+    CardLost,
+    /// The moment of the last [`Output::Wait`] has come.
+    Deadline,
+    /// The terminal's answer in a data exchange: TLV objects.
+    Data(&'a [u8]),
+    /// The cashier or the register wants to stop.
+    Cancel,
+}
+
+/// What a kernel wants done.
+///
+/// `Transmit`, `Wait` and `Finished` are the last of a batch: nothing follows until the next input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Show this.
+    Ui(UiRequest),
+    /// The terminal is asked for these data objects.
+    DataNeeded(Vec<Tag>),
+    /// Something worth writing down happened.
+    Record(Event),
+    /// Send this command and hand in the response.
+    Transmit(Command),
+    /// Hand in [`Input::Deadline`] at this moment if nothing else comes first.
+    Wait(Instant),
+    /// The kernel is done.
+    Finished(Outcome),
+}
+
+/// What happened inside a kernel that a log, a journal or a trace should hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The card misbehaved: where, and against which rule.
+    CardFault(&'static str),
+    /// The results as they stood when the kernel finished.
+    Results {
+        /// Terminal Verification Results.
+        tvr: crate::fields::Tvr,
+        /// CVM Results.
+        cvm_results: crate::fields::CvmResults,
+    },
+}
+
+/// Methods of offline data authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OdaMethod {
+    /// Static data authentication.
+    Sda,
+    /// Dynamic data authentication.
+    Dda,
+    /// Combined dynamic data authentication and application cryptogram generation.
+    Cda,
+    /// Fast dynamic data authentication (Book C-3, Annex C).
+    Fdda,
+}
