@@ -1,7 +1,6 @@
 //! The counterparties of a terminal, with real cryptography: a card and an acquirer.
 
 pub mod ca;
-
 pub mod crypto;
 mod hex;
 mod scheme;
