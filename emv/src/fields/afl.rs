@@ -33,12 +33,12 @@ pub struct AflRecord {
 
 impl AflEntry {
     /// Checks what Book 3 asks of an entry: a file 1 to 30, records from 1 and in order, not more
-    /// of them signed than there are.
+    /// of them signed than there are. The three lowest bits of the first byte are reserved, and not
+    /// looked at.
     fn new(bytes: [u8; 4]) -> Option<Self> {
         let [file, first, last, signed] = bytes;
         let sfi = file >> 3;
-        let valid = file & 0x07 == 0
-            && (1..=30).contains(&sfi)
+        let valid = (1..=30).contains(&sfi)
             && first != 0
             && first <= last
             && usize::from(signed) <= usize::from(last - first) + 1;
@@ -139,7 +139,6 @@ mod tests {
         for entry in [
             [0x00, 0x01, 0x01, 0x00], // file 0
             [0xF8, 0x01, 0x01, 0x00], // file 31
-            [0x09, 0x01, 0x01, 0x00], // reserved bits
             [0x08, 0x00, 0x01, 0x00], // record 0
             [0x08, 0x03, 0x02, 0x00], // last before first
             [0x08, 0x01, 0x02, 0x03], // more signed than there are

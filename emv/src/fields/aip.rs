@@ -6,8 +6,8 @@ bit_field! {
     /// Application Interchange Profile, 2 bytes: what the card's application can do
     /// (EMV Book 3, Annex C1).
     ///
-    /// Four bits are given to the contactless kernels, and each kernel names its own: the bits named
-    /// `C2_...` hold under Book C-2, Annex A, and those named `C3_...` under Book C-3, Annex A.
+    /// Some bits are given to the contactless kernels, and each kernel names its own: the bits named
+    /// `C2_...` hold under Book C-2, Annex A, and those named `C3_...` under Book C-3, Annex A.2.
     pub struct Aip[2];
 
     XDA_SUPPORTED = (1, 8), "XDA supported";
@@ -19,6 +19,13 @@ bit_field! {
     C2_ON_DEVICE_CVM_SUPPORTED = (1, 2), "on-device cardholder verification is supported (C-2)";
     CDA_SUPPORTED = (1, 1), "CDA supported";
 
-    C2_EMV_MODE_SUPPORTED = (2, 8), "EMV mode is supported (C-2)";
+    C2_EMV_MODE_SUPPORTED = (2, 8), "EMV mode is supported (C-2), mag-stripe mode is supported (C-3)";
+    C3_MOBILE_PHONE = (2, 7), "mobile phone (C-3)";
+    C3_CONTACTLESS_TRANSACTION = (2, 6), "contactless transaction (C-3)";
     C2_RELAY_RESISTANCE_SUPPORTED = (2, 1), "relay resistance protocol is supported (C-2)";
+}
+
+impl Aip {
+    /// Byte 2, bit 8, as Book C-3 reads it: mag-stripe mode is supported.
+    pub const C3_MAG_STRIPE_MODE_SUPPORTED: super::Bit<Self> = Self::C2_EMV_MODE_SUPPORTED;
 }

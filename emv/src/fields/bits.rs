@@ -43,11 +43,14 @@ impl<T> Bit<T> {
 }
 
 /// Defines a bit field: its name, its length in bytes, and for each bit a name, its (byte, bit) as
-/// the books count, and what it says when set.
+/// the books count, and what it says when set. Where the value at first is not all zeros, it stands
+/// after the length.
 macro_rules! bit_field {
+    (@default $length:literal) => { [0; $length] };
+    (@default $length:literal $default:expr) => { $default };
     (
         $(#[$doc:meta])*
-        pub struct $name:ident[$length:literal];
+        pub struct $name:ident[$length:literal] $(= $default:expr)?;
         $($bit:ident = ($byte:literal, $number:literal), $meaning:literal;)*
     ) => {
         $(#[$doc])*
@@ -113,9 +116,9 @@ macro_rules! bit_field {
         }
 
         impl Default for $name {
-            /// No bit set.
+            /// No bit set, but for those that say "not applicable".
             fn default() -> Self {
-                $name([0; $length])
+                $name($crate::fields::bits::bit_field!(@default $length $($default)?))
             }
         }
 

@@ -16,7 +16,8 @@ pub enum CryptogramType {
 }
 
 impl CryptogramType {
-    const fn of(byte: u8) -> Self {
+    /// The type in the two highest bits of a byte.
+    pub(super) const fn of(byte: u8) -> Self {
         match byte >> 6 {
             0 => CryptogramType::Aac,
             1 => CryptogramType::Tc,

@@ -9,7 +9,10 @@ mod aip;
 mod amount;
 mod auc;
 mod bits;
+pub mod c2;
+pub mod c3;
 mod cid;
+mod codes;
 mod ctq;
 mod cvm;
 mod date;
@@ -37,7 +40,7 @@ pub use terminal::{
 pub use track2::Track2;
 pub use tsi::Tsi;
 pub use ttq::Ttq;
-pub use tvr::Tvr;
+pub use tvr::{RelayResistance, Tvr};
 
 /// Why bytes are not the value they should be. It never holds the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +82,15 @@ pub enum Error {
     /// A terminal type that Book 4 doesn't define.
     #[error("there is no terminal type {0:02X}")]
     TerminalType(u8),
+    /// Third Party Data (C-2) has 5 to 32 bytes, with the device type it announces.
+    #[error("Third Party Data has 5 to 32 bytes and the device type it announces, not {0} bytes")]
+    ThirdPartyDataLength(usize),
+    /// Card Authentication Related Data (C-3) has 5 to 16 bytes.
+    #[error("Card Authentication Related Data has 5 to 16 bytes, not {0}")]
+    CardAuthenticationRelatedDataLength(usize),
+    /// Issuer Application Data (C-3) has 5 to 32 bytes.
+    #[error("Issuer Application Data has 5 to 32 bytes, not {0}")]
+    IssuerApplicationDataLength(usize),
     /// A CVM List is two amounts and then pairs of bytes.
     #[error("a CVM List has 8 bytes and then 2 for each rule, not {0} in all")]
     CvmListLength(usize),

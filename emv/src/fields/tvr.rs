@@ -56,7 +56,38 @@ bit_field! {
     RELAY_RESISTANCE_NOT_PERFORMED = (5, 1), "relay resistance not performed";
 }
 
+/// Whether relay resistance was performed: bits 2 and 1 of the TVR's byte 5 (Book C-2 and Book C-8,
+/// Annex A).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RelayResistance {
+    /// The reader doesn't support it.
+    NotSupported,
+    /// The reader supports it, and it was not performed.
+    NotPerformed,
+    /// It was performed.
+    Performed,
+    /// The coding that the books reserve.
+    Rfu,
+}
+
 impl Tvr {
+    /// Whether relay resistance was performed.
+    pub const fn relay_resistance(self) -> RelayResistance {
+        match (self.has(Self::RELAY_RESISTANCE_PERFORMED), self.has(Self::RELAY_RESISTANCE_NOT_PERFORMED)) {
+            (false, false) => RelayResistance::NotSupported,
+            (false, true) => RelayResistance::NotPerformed,
+            (true, false) => RelayResistance::Performed,
+            (true, true) => RelayResistance::Rfu,
+        }
+    }
+
+    /// Says whether relay resistance was performed.
+    pub const fn set_relay_resistance(&mut self, relay_resistance: RelayResistance) {
+        use RelayResistance::*;
+        self.put(Self::RELAY_RESISTANCE_PERFORMED, matches!(relay_resistance, Performed | Rfu));
+        self.put(Self::RELAY_RESISTANCE_NOT_PERFORMED, matches!(relay_resistance, NotPerformed | Rfu));
+    }
+
     /// Whether any bit set here is set in an action code too: the test of terminal action analysis
     /// (EMV Book 3, 10.7).
     pub fn meets(self, action_code: Tvr) -> bool {

@@ -1,0 +1,21 @@
+//! The data objects that belong to Kernel 2 alone (Book C-2, Annex A).
+
+mod configuration;
+mod error_indication;
+mod integrated_data_storage;
+mod mobile;
+mod outcome_parameter_set;
+mod user_interface_request;
+
+pub use configuration::{
+    ApplicationCapabilitiesInformation, CardDataInputCapability, CvmCapability, KernelConfiguration,
+    MagStripeCvmCapability, SdsScheme, SecurityCapability,
+};
+pub use error_indication::{ErrorIndication, L1Error, L2Error, L3Error};
+pub use integrated_data_storage::{
+    DsAcType, DsOdsInfo, DsOdsInfoForReader, DsSlotAvailability, DsSlotManagementControl, DsSummaryStatus, IdsStatus,
+    PutDataStatus,
+};
+pub use mobile::{MobileSupportIndicator, PosCardholderInteractionInformation, ThirdPartyData};
+pub use outcome_parameter_set::{OutcomeCvm, OutcomeParameterSet, OutcomeStart, OutcomeStatus};
+pub use user_interface_request::{UiStatus, UserInterfaceRequestData, ValueQualifier};
