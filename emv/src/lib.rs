@@ -14,6 +14,7 @@ pub mod dict;
 pub mod fields;
 mod instant;
 pub mod kernel;
+pub mod oda;
 pub mod profile;
 pub mod tlv;
 

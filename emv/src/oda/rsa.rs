@@ -1,0 +1,192 @@
+//! RSA public keys and the recovery function (EMV Book 2, Annex B2.1).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, ConcatenatingMul, ConcatenatingSquare, Odd};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Fault;
+
+/// Why bytes are no public key that the book allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKey {
+    /// The modulus is shorter than [`PublicKey::MIN_LENGTH`] or longer than
+    /// [`PublicKey::MAX_LENGTH`].
+    #[error("the modulus must have {} to {} bytes", PublicKey::MIN_LENGTH, PublicKey::MAX_LENGTH)]
+    Length,
+    /// The leftmost bit of the modulus is zero (EMV Book 2, 5.1).
+    #[error("the leftmost bit of the modulus is zero: write the modulus without leading zero bytes")]
+    LeadingBit,
+    /// The modulus is even.
+    #[error("the modulus is even: it was mistyped or cut short")]
+    Even,
+    /// The exponent is neither 3 nor 65537 (EMV Book 2, Annex B2.1).
+    #[error("the exponent must be 3 (03) or 65537 (010001)")]
+    Exponent,
+}
+
+impl From<InvalidKey> for Fault {
+    fn from(invalid: InvalidKey) -> Self {
+        match invalid {
+            InvalidKey::Length => Fault::KeyLength,
+            InvalidKey::LeadingBit | InvalidKey::Even => Fault::KeyModulus,
+            InvalidKey::Exponent => Fault::KeyExponent,
+        }
+    }
+}
+
+/// The two exponents that the book allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exponent {
+    Three,
+    F4,
+}
+
+impl Exponent {
+    /// Reads one to three bytes, big-endian.
+    fn parse(bytes: &[u8]) -> Result<Self, InvalidKey> {
+        match bytes {
+            [3] | [0, 3] | [0, 0, 3] => Ok(Exponent::Three),
+            [1, 0, 1] => Ok(Exponent::F4),
+            _ => Err(InvalidKey::Exponent),
+        }
+    }
+
+    /// As one or three bytes (EMV Book 2, Table 27).
+    fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Exponent::Three => &[3],
+            Exponent::F4 => &[1, 0, 1],
+        }
+    }
+}
+
+/// An RSA public key whose modulus and exponent are such as the book allows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    modulus: Vec<u8>,
+    value: Odd<BoxedUint>,
+    exponent: Exponent,
+}
+
+impl PublicKey {
+    /// The shortest modulus, in bytes. The book sets no lower bound; below this there is no room
+    /// for what certificates and signatures hold.
+    pub const MIN_LENGTH: usize = 64;
+    /// The longest modulus, in bytes (EMV Book 2, Table 28).
+    pub const MAX_LENGTH: usize = 248;
+
+    /// Takes a modulus and an exponent, both big-endian.
+    ///
+    /// # Errors
+    /// See [`InvalidKey`].
+    pub fn new(modulus: &[u8], exponent: &[u8]) -> Result<Self, InvalidKey> {
+        if !(Self::MIN_LENGTH..=Self::MAX_LENGTH).contains(&modulus.len()) {
+            return Err(InvalidKey::Length);
+        }
+        if modulus[0] & 0x80 == 0 {
+            return Err(InvalidKey::LeadingBit);
+        }
+        let value = Odd::new(BoxedUint::from_be_slice_vartime(modulus)).into_option().ok_or(InvalidKey::Even)?;
+        Ok(PublicKey { modulus: modulus.to_vec(), value, exponent: Exponent::parse(exponent)? })
+    }
+
+    /// The length of the modulus, and of what the key signs, in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "a key is never empty")]
+    pub fn len(&self) -> usize {
+        self.modulus.len()
+    }
+
+    /// The modulus, big-endian.
+    pub fn modulus(&self) -> &[u8] {
+        &self.modulus
+    }
+
+    /// The exponent, big-endian, in as few bytes as it needs.
+    pub fn exponent(&self) -> &'static [u8] {
+        self.exponent.as_bytes()
+    }
+
+    /// The recovery function: `signature` to the power of the exponent, as many bytes as the
+    /// modulus has (EMV Book 2, Annex B2.1.3).
+    ///
+    /// Everything here is public, so time may vary with the values. For the exponent 3, two
+    /// divisions cost less than setting up Montgomery's arithmetic; for 65537 it pays.
+    pub(super) fn recover(&self, signature: &[u8]) -> Zeroizing<Vec<u8>> {
+        let modulus = self.value.as_nz_ref();
+        let signature = BoxedUint::from_be_slice_vartime(signature).rem_vartime(modulus);
+        let mut recovered = match self.exponent {
+            Exponent::Three => {
+                let square = signature.concatenating_square().rem_vartime(modulus);
+                square.concatenating_mul(&signature).rem_vartime(modulus)
+            }
+            Exponent::F4 => {
+                let base = BoxedMontyForm::new(signature, &BoxedMontyParams::new_vartime(self.value.clone()));
+                let power = (0..16).fold(base.clone(), |power, _| power.square());
+                power.mul(&base).retrieve()
+            }
+        };
+        let bytes = Zeroizing::new(recovered.to_be_bytes());
+        recovered.zeroize();
+        Zeroizing::new(bytes[bytes.len() - self.len()..].to_vec())
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({} bits, {:?})", 8 * self.len(), self.exponent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{CA, ICC, ISSUER};
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn recovering_undoes_signing() {
+        for key in [&CA, &ISSUER, &ICC] {
+            let mut block = vec![0x5A; key.public().len()];
+            block[0] = 0x00;
+            assert_eq!(*key.public().recover(&key.sign_block(&block)), block, "leading zero bytes are kept");
+        }
+    }
+
+    #[test]
+    fn a_value_beyond_the_modulus_is_reduced() {
+        for key in [CA.public(), ISSUER.public()] {
+            assert_eq!(*key.recover(key.modulus()), vec![0; key.len()]);
+            assert_eq!(key.recover(&vec![0xFF; key.len()]).len(), key.len());
+        }
+    }
+
+    #[test]
+    fn moduli_that_are_no_moduli_are_refused() {
+        let good = CA.public().modulus().to_vec();
+        let mut even = good.clone();
+        *even.last_mut().unwrap() &= 0xFE;
+        let mut short = good.clone();
+        short[0] &= 0x7F;
+        assert_eq!(PublicKey::new(&even, &[3]), Err(InvalidKey::Even));
+        assert_eq!(PublicKey::new(&short, &[3]), Err(InvalidKey::LeadingBit));
+        assert_eq!(PublicKey::new(&[], &[3]), Err(InvalidKey::Length));
+        assert_eq!(PublicKey::new(&[0; 128], &[3]), Err(InvalidKey::LeadingBit));
+        assert_eq!(PublicKey::new(&[0xFF; 63], &[3]), Err(InvalidKey::Length));
+        assert_eq!(PublicKey::new(&[0xFF; 249], &[3]), Err(InvalidKey::Length));
+        assert!(PublicKey::new(&[0xFF; 248], &[3]).is_ok());
+    }
+
+    #[test]
+    fn only_two_exponents_are_accepted() {
+        let modulus = CA.public().modulus().to_vec();
+        for (exponent, canonical) in [(&[3][..], &[3][..]), (&[0, 0, 3], &[3]), (&[1, 0, 1], &[1, 0, 1])] {
+            assert_eq!(PublicKey::new(&modulus, exponent).unwrap().exponent(), canonical);
+        }
+        for exponent in [&[][..], &[0], &[1], &[2], &[5], &[0x11], &[1, 0, 0], &[3, 0, 0], &[0, 0, 0, 3]] {
+            assert_eq!(PublicKey::new(&modulus, exponent), Err(InvalidKey::Exponent), "{exponent:?}");
+        }
+    }
+}
