@@ -72,13 +72,14 @@ impl From<::pcsc::Error> for ChannelError {
     fn from(error: ::pcsc::Error) -> Self {
         use ::pcsc::Error as E;
         match error {
-            E::RemovedCard | E::NoSmartcard | E::ResetCard | E::UnpoweredCard | E::NotTransacted | E::CommError => {
+            E::RemovedCard | E::NoSmartcard | E::ResetCard | E::UnpoweredCard | E::NotTransacted => {
                 ChannelError::CardLost
             }
             E::UnresponsiveCard | E::UnsupportedCard | E::ProtoMismatch => ChannelError::Unresponsive,
             E::SharingViolation => ChannelError::InUse,
             E::ReaderUnavailable | E::UnknownReader => ChannelError::ReaderLost,
-            E::NoService | E::ServiceStopped | E::InvalidHandle | E::ServerTooBusy => ChannelError::ServiceLost,
+            // The communication that failed is the library's with the service; the card's is NotTransacted.
+            E::NoService | E::ServiceStopped | E::InvalidHandle | E::CommError => ChannelError::ServiceLost,
             E::InsufficientBuffer => ChannelError::ResponseTooLong,
             other => ChannelError::Pcsc(other),
         }

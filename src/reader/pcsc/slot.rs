@@ -10,6 +10,9 @@ use crate::reader::station::Slot;
 /// The reader takes a command for itself through SCardControl with this code (CCID escape, pcsc-lite's numbering).
 const CCID_ESCAPE: pcsc::ffi::DWORD = pcsc::ctl_code(1);
 
+/// What a reader's names take at most, in bytes: pcsc-lite's MAX_READERNAME, and the end of the list.
+const NAMES_LEN_MAX: usize = 129;
+
 /// The class of pseudo-APDUs: the reader answers them itself (PC/SC part 3, 3.2.2).
 const CLASS_PSEUDO_APDU: u8 = 0xFF;
 
@@ -44,8 +47,8 @@ impl Slot for PcscSlot {
         self.release();
         // Exclusive: no other program may speak to a card that is paying.
         let card = self.connect(ShareMode::Exclusive, Protocols::ANY)?;
-        let mut atr = [0; pcsc::MAX_ATR_SIZE];
-        let atr = card.status2(&mut [], &mut atr).map(|status| status.atr().to_vec());
+        let (mut names, mut atr) = ([0; NAMES_LEN_MAX], [0; pcsc::MAX_ATR_SIZE]);
+        let atr = card.status2(&mut names, &mut atr).map(|status| status.atr().to_vec());
         self.card = Some(card);
         atr.map_err(|error| {
             self.release();
@@ -55,7 +58,11 @@ impl Slot for PcscSlot {
 
     fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, ChannelError> {
         let card = self.card.as_ref().ok_or(ChannelError::CardLost)?;
-        Ok(card.transmit(command, answer)?.len())
+        match card.transmit(command, answer)?.len() {
+            // So some drivers report a card that fell silent.
+            0 => Err(ChannelError::CardLost),
+            len => Ok(len),
+        }
     }
 
     fn release(&mut self) {
