@@ -1,3 +1,6 @@
 //! The daemon: contactless readers on one side, D-Bus and an acquirer on the other.
 
+pub mod journal;
+pub mod keys;
 pub mod reader;
+pub mod terminal;

@@ -1,0 +1,291 @@
+//! The journal: the one durable state of the daemon.
+//!
+//! It is an SQLite file that anybody can read with `sqlite3 journal.db 'SELECT * FROM transactions'`.
+//! Rows are only ever appended, each chained to the one before by SHA-256; what the daemon knows of
+//! a transaction is the fold over its rows. Nothing is stored that can be folded.
+
+mod chain;
+mod error;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, Transaction as SqlTransaction, TransactionBehavior, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::terminal::{Event, Record, Stan, TerminalEvent, Token, Transaction};
+pub use chain::Link;
+pub use error::{Damage, JournalError};
+
+/// The number of a row: 1, 2, 3 ...
+pub type Seq = u64;
+
+/// The journal, opened for appending. One process writes; others may read.
+#[derive(Debug)]
+pub struct Journal {
+    connection: Connection,
+    path: PathBuf,
+    last: Option<(Seq, Link)>,
+}
+
+/// A row as it is stored.
+struct Stored {
+    seq: Seq,
+    at: String,
+    token: Option<String>,
+    event: String,
+    body: String,
+    chain: String,
+}
+
+impl Journal {
+    /// The version of tables and views, kept in `PRAGMA user_version`.
+    pub const SCHEMA_VERSION: i64 = 1;
+    /// Marks the file as ours (`tndr`), kept in `PRAGMA application_id`.
+    const APPLICATION_ID: i64 = 0x746E_6472;
+    /// How many rows at the end are verified when the journal is opened: some days of a busy till,
+    /// and a few milliseconds. [`Journal::verify`] goes through all.
+    const VERIFIED_AT_OPEN: Seq = 4096;
+
+    /// Opens the journal, or creates it with mode 0600, and verifies the chain of its last rows.
+    ///
+    /// What a power cut left half-written is SQLite's to roll back; a journal that is damaged in any
+    /// other way is refused and left as it is.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let create = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        create.map_err(|source| JournalError::File { path: path.to_owned(), source })?;
+        let on = |source| JournalError::from_sqlite(path, source);
+        let mut connection = Connection::open(path).map_err(on)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(on)?;
+        prepare(&mut connection, path)?;
+        let mut journal = Journal { connection, path: path.to_owned(), last: None };
+        let end: Seq = journal.query_one("SELECT coalesce(max(seq), 0) FROM journal")?;
+        journal.last = journal.verify_from(end.saturating_sub(Self::VERIFIED_AT_OPEN) + 1)?;
+        Ok(journal)
+    }
+
+    /// Verifies the whole chain, from the first row.
+    pub fn verify(&self) -> Result<Seq, JournalError> {
+        Ok(self.verify_from(1)?.map_or(0, |(seq, _)| seq))
+    }
+
+    /// Appends events of transactions, all or none, and syncs them. On an error nothing was written.
+    pub fn append(&mut self, records: &[Record]) -> Result<Seq, JournalError> {
+        let rows = records.iter().map(|record| {
+            let (event, body) = encode(&record.event);
+            (record.at, Some(&record.token), event, body)
+        });
+        self.append_rows(rows.collect())
+    }
+
+    /// Appends an event of the terminal itself.
+    pub fn append_terminal(&mut self, at: Timestamp, event: &TerminalEvent) -> Result<Seq, JournalError> {
+        let (event, body) = encode(event);
+        self.append_rows(vec![(at, None, event, body)])
+    }
+
+    fn append_rows(&mut self, rows: Vec<(Timestamp, Option<&Token>, String, String)>) -> Result<Seq, JournalError> {
+        let path = &self.path;
+        let on = |source| JournalError::from_sqlite(path, source);
+        let mut last = self.last.clone();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(on)?;
+        for (at, token, event, body) in rows {
+            let (seq, previous) = last.map_or((1, Link::GENESIS), |(seq, link)| (seq + 1, link));
+            let at = format!("{at:.3}");
+            let token = token.map(Token::as_str);
+            let link = previous.next(seq, &at, token, &event, &body);
+            insert(&transaction, seq, &at, token, &event, &body, &link).map_err(on)?;
+            last = Some((seq, link));
+        }
+        transaction.commit().map_err(on)?;
+        self.last = last;
+        Ok(self.last.as_ref().map_or(0, |(seq, _)| *seq))
+    }
+
+    /// The transaction of this token.
+    pub fn find(&self, token: &Token) -> Result<Option<Transaction>, JournalError> {
+        let rows = self.rows("WHERE token = ?1 ORDER BY seq", [token.as_str()])?;
+        let last_seq = rows.last().map_or(0, |row| row.seq);
+        let records = rows.into_iter().map(|row| self.record(row)).collect::<Result<Vec<_>, _>>()?;
+        Transaction::fold(records).map_err(|why| self.damage(last_seq, Damage::Impossible(why)))
+    }
+
+    /// Transactions, newest first: at most `limit` of those that were created before `before`.
+    pub fn page(&self, before: Option<&Token>, limit: u32) -> Result<Vec<Transaction>, JournalError> {
+        let tokens = self.tokens(
+            "SELECT token FROM journal WHERE event = 'created' AND seq < coalesce(
+                 (SELECT seq FROM journal WHERE event = 'created' AND token = ?1), ?2) ORDER BY seq DESC LIMIT ?3",
+            params![before.map(Token::as_str), i64::MAX, limit],
+        )?;
+        self.find_all(&tokens)
+    }
+
+    /// Transactions that have no final result yet, oldest first: after a restart each of them must
+    /// be brought to its end.
+    pub fn unfinished(&self) -> Result<Vec<Transaction>, JournalError> {
+        let tokens = self.tokens(
+            "SELECT token FROM journal WHERE event = 'created' AND token NOT IN
+                 (SELECT token FROM journal WHERE event = 'completed') ORDER BY seq",
+            [],
+        )?;
+        self.find_all(&tokens)
+    }
+
+    /// Transactions whose reversal the acquirer has not yet answered, oldest first.
+    pub fn outstanding_reversals(&self) -> Result<Vec<Transaction>, JournalError> {
+        let tokens = self.tokens("SELECT token FROM outstanding_reversals ORDER BY seq", [])?;
+        self.find_all(&tokens)
+    }
+
+    /// The STAN that was used last.
+    pub fn last_stan(&self) -> Result<Option<Stan>, JournalError> {
+        let rows =
+            self.rows("WHERE event IN ('online_requested', 'reversal_requested') ORDER BY seq DESC LIMIT 1", [])?;
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        Ok(match self.record(row)?.event {
+            Event::OnlineRequested(request) => Some(request.stan),
+            Event::ReversalRequested(reversal) => Some(reversal.stan),
+            _ => None,
+        })
+    }
+
+    fn find_all(&self, tokens: &[Token]) -> Result<Vec<Transaction>, JournalError> {
+        tokens.iter().filter_map(|token| self.find(token).transpose()).collect()
+    }
+
+    fn tokens(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<Vec<Token>, JournalError> {
+        let on = |source| JournalError::from_sqlite(&self.path, source);
+        let mut statement = self.connection.prepare_cached(sql).map_err(on)?;
+        let texts = statement.query_map(parameters, |row| row.get::<_, String>(0)).map_err(on)?;
+        let tokens = texts.map(|text| {
+            let text = text.map_err(on)?;
+            text.parse().map_err(|_| self.damage(0, Damage::Token))
+        });
+        tokens.collect()
+    }
+
+    fn rows(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Vec<Stored>, JournalError> {
+        let on = |source| JournalError::from_sqlite(&self.path, source);
+        let sql = format!("SELECT seq, at, token, event, body, chain FROM journal {condition}");
+        let mut statement = self.connection.prepare_cached(&sql).map_err(on)?;
+        let rows = statement.query_map(parameters, stored).map_err(on)?;
+        rows.map(|row| row.map_err(on)).collect()
+    }
+
+    fn query_one<T: rusqlite::types::FromSql>(&self, sql: &str) -> Result<T, JournalError> {
+        let result = self.connection.query_one(sql, [], |row| row.get(0));
+        result.map_err(|source| JournalError::from_sqlite(&self.path, source))
+    }
+
+    fn record(&self, row: Stored) -> Result<Record, JournalError> {
+        let seq = row.seq;
+        let damage = |damage| self.damage(seq, damage);
+        let at = row.at.parse().map_err(|_| damage(Damage::Time))?;
+        let token = row.token.as_deref().unwrap_or_default().parse().map_err(|_| damage(Damage::Token))?;
+        let event = decode(&row.event, &row.body).map_err(|why| damage(Damage::Event(why)))?;
+        Ok(Record { at, token, event })
+    }
+
+    fn damage(&self, seq: Seq, damage: Damage) -> JournalError {
+        JournalError::Damaged { path: self.path.clone(), seq, damage }
+    }
+
+    /// Verifies the chain from row `first` on, taking the row before on trust, and returns its end.
+    fn verify_from(&self, first: Seq) -> Result<Option<(Seq, Link)>, JournalError> {
+        let on = |source| JournalError::from_sqlite(&self.path, source);
+        let mut statement = self
+            .connection
+            .prepare("SELECT seq, at, token, event, body, chain FROM journal WHERE seq >= ?1 ORDER BY seq")
+            .map_err(on)?;
+        let mut last = None;
+        let start = first.saturating_sub(1).max(1);
+        for row in statement.query_map([start], stored).map_err(on)? {
+            let row = row.map_err(on)?;
+            let seq = row.seq;
+            let link = Link::parse(&row.chain).ok_or_else(|| self.damage(seq, Damage::Chain))?;
+            let on_trust = seq < first;
+            if !on_trust {
+                let (expected, previous) = match &last {
+                    None => (1, Link::GENESIS),
+                    Some((seq, link)) => (seq + 1, *link),
+                };
+                if seq != expected {
+                    return Err(self.damage(expected, Damage::Missing));
+                }
+                if previous.next(seq, &row.at, row.token.as_deref(), &row.event, &row.body) != link {
+                    return Err(self.damage(seq, Damage::Chain));
+                }
+            }
+            last = Some((seq, link));
+        }
+        Ok(last)
+    }
+}
+
+/// Sets the connection up, and creates the tables in a new file.
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let on = |source| JournalError::from_sqlite(path, source);
+    let pragma = |connection: &Connection, name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let application_id = pragma(connection, "application_id").map_err(on)?;
+    let version = pragma(connection, "user_version").map_err(on)?;
+    let tables: i64 = connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(on)?;
+    let is_new = application_id == 0 && tables == 0;
+    if !is_new && application_id != Journal::APPLICATION_ID {
+        return Err(JournalError::NotAJournal { path: path.to_owned() });
+    }
+    if !is_new && version != Journal::SCHEMA_VERSION {
+        return Err(JournalError::Version { path: path.to_owned(), version });
+    }
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(on)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(on)?;
+    if is_new {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(on)?;
+        transaction.execute_batch(include_str!("schema.sql")).map_err(on)?;
+        transaction.pragma_update(None, "application_id", Journal::APPLICATION_ID).map_err(on)?;
+        transaction.pragma_update(None, "user_version", Journal::SCHEMA_VERSION).map_err(on)?;
+        transaction.commit().map_err(on)?;
+    }
+    Ok(())
+}
+
+fn insert(
+    transaction: &SqlTransaction<'_>,
+    seq: Seq,
+    at: &str,
+    token: Option<&str>,
+    event: &str,
+    body: &str,
+    link: &Link,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO journal (seq, at, token, event, body, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    statement.execute(params![seq, at, token, event, body, link.to_string()]).map(drop)
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        seq: row.get(0)?,
+        at: row.get(1)?,
+        token: row.get(2)?,
+        event: row.get(3)?,
+        body: row.get(4)?,
+        chain: row.get(5)?,
+    })
+}
+
+/// An event as its name and its particulars.
+fn encode(event: &impl Serialize) -> (String, String) {
+    let value = serde_json::to_value(event).expect("events are made of strings, numbers and lists");
+    let name = value["event"].as_str().expect("the enums are tagged by `event`").to_owned();
+    let body = value.get("body").map_or_else(|| "{}".to_owned(), ToString::to_string);
+    (name, body)
+}
+
+fn decode<E: DeserializeOwned>(event: &str, body: &str) -> Result<E, serde_json::Error> {
+    let body: serde_json::Value = serde_json::from_str(body)?;
+    serde_json::from_value(serde_json::json!({ "event": event, "body": body }))
+}

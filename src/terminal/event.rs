@@ -1,0 +1,253 @@
+//! What the journal remembers of a transaction.
+//!
+//! Events are stored for ever, so their form only grows: a new field has a default, and an event
+//! that would change its meaning gets a new name. None holds a PAN in clear, track data or a PIN.
+
+use emv::fields::Amount;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::card::MaskedPan;
+use super::ending::{FinalResult, Reason, ReversalReason};
+use super::hex::Hex;
+use super::minor_units;
+use super::request::Request;
+use super::token::Token;
+use super::trace_number::{Rrn, Stan};
+use crate::keys::Sealed;
+
+/// An event in the life of one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "body", rename_all = "snake_case")]
+pub enum Event {
+    /// A caller asked for the transaction.
+    Created(Request),
+    /// A reader waits for a card.
+    Armed {
+        /// The reader's name.
+        reader: String,
+    },
+    /// A card is in the field.
+    CardSeen,
+    /// The kernel has ended; the card may go.
+    CardRead(Box<CardRead>),
+    /// The acquirer is about to be asked. Written before the first byte is sent.
+    OnlineRequested(OnlineRequest),
+    /// The acquirer answered.
+    OnlineAnswered(Answer),
+    /// The request to the acquirer will be taken back. Written before the reversal is sent.
+    ReversalRequested(Reversal),
+    /// The acquirer took the reversal.
+    ReversalAnswered {
+        /// Its response code (ISO 8583:1987, data element 39).
+        response_code: String,
+    },
+    /// The end, once for each token.
+    Completed {
+        /// What became of it.
+        result: FinalResult,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl Event {
+    /// The end for this reason.
+    pub fn completed(reason: Reason) -> Self {
+        Event::Completed { result: reason.result(), reason }
+    }
+
+    /// The name under which the journal files it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Created(_) => "created",
+            Event::Armed { .. } => "armed",
+            Event::CardSeen => "card_seen",
+            Event::CardRead(_) => "card_read",
+            Event::OnlineRequested(_) => "online_requested",
+            Event::OnlineAnswered(_) => "online_answered",
+            Event::ReversalRequested(_) => "reversal_requested",
+            Event::ReversalAnswered { .. } => "reversal_answered",
+            Event::Completed { .. } => "completed",
+        }
+    }
+}
+
+/// An event with its time and its transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// When it happened.
+    pub at: Timestamp,
+    /// To which transaction.
+    pub token: Token,
+    /// What happened.
+    pub event: Event,
+}
+
+/// An event that belongs to no transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "body", rename_all = "snake_case")]
+pub enum TerminalEvent {
+    /// The daemon is ready.
+    Started {
+        /// Its version.
+        version: String,
+        /// SHA-256 of its configuration, in hex.
+        config: String,
+    },
+    /// The daemon was told to stop.
+    Stopped,
+}
+
+/// The Outcome of one tap that ends the kernel's part (EMV Contactless Book A, 6.2). Try Again and
+/// Select Next restart the tap and never get here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TapOutcome {
+    /// Approved: offline.
+    Approved,
+    /// Declined: offline.
+    Declined,
+    /// Online Request.
+    OnlineRequest,
+    /// Try Another Interface.
+    TryAnotherInterface,
+    /// End Application.
+    EndApplication,
+}
+
+/// How the cardholder was verified, as the Outcome says (EMV Contactless Book A, 6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cvm {
+    /// No CVM, or none applicable.
+    NoCvm,
+    /// Obtain Signature.
+    Signature,
+    /// Online PIN.
+    OnlinePin,
+    /// Confirmation Code Verified: on the cardholder's device.
+    OnDevice,
+}
+
+impl Cvm {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cvm::NoCvm => "no_cvm",
+            Cvm::Signature => "signature",
+            Cvm::OnlinePin => "online_pin",
+            Cvm::OnDevice => "on_device",
+        }
+    }
+}
+
+/// What a tap left behind: the Outcome, and what a receipt prints. Where the card was not read so
+/// far, values are absent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardRead {
+    /// The Outcome.
+    pub outcome: TapOutcome,
+    /// Whether the card asked to be presented again with the issuer's answer.
+    #[serde(default)]
+    pub present_again: bool,
+    /// How the cardholder was verified.
+    pub cvm: Cvm,
+    /// The card scheme as the configuration names it, such as `visa`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+    /// The name to print: Application Preferred Name if it can be printed, otherwise the
+    /// Application Label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_label: Option<String>,
+    /// The PAN, masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pan: Option<MaskedPan>,
+    /// The card as a later message to the acquirer needs it; present when the Outcome was Approved
+    /// or Online Request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Sealed>,
+    /// Data objects for the receipt and for disputes, none of them secret.
+    #[serde(default)]
+    pub data: TapData,
+}
+
+/// Data objects of a tap that may be stored in clear.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TapData {
+    /// The AID of the selected application: 5 to 16 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aid: Option<Hex>,
+    /// Terminal Verification Results: 5 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tvr: Option<Hex>,
+    /// CVM Results: 3 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cvm_results: Option<Hex>,
+    /// Application Cryptogram: 8 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application_cryptogram: Option<Hex>,
+    /// Cryptogram Information Data: 1 byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cryptogram_information_data: Option<Hex>,
+    /// Application Transaction Counter: 2 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application_transaction_counter: Option<Hex>,
+    /// Unpredictable Number: 4 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpredictable_number: Option<Hex>,
+}
+
+/// By which names the acquirer knows this terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acceptor {
+    /// Card acceptor terminal identification: 8 characters (ISO 8583:1987, data element 41).
+    pub terminal_id: String,
+    /// Card acceptor identification code: up to 15 characters (data element 42).
+    pub merchant_id: String,
+}
+
+/// A request to the acquirer, with what a reversal of it needs, should the configuration have
+/// changed until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnlineRequest {
+    /// The request's STAN.
+    pub stan: Stan,
+    /// The transaction's retrieval reference number.
+    pub rrn: Rrn,
+    /// Transmission date and time of the request.
+    pub at: Timestamp,
+    /// Who asked.
+    #[serde(flatten)]
+    pub acceptor: Acceptor,
+}
+
+/// What the acquirer answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Whether the host's dialect counts the response code as an approval, a partial one included.
+    pub approved: bool,
+    /// Response code (ISO 8583:1987, data element 39).
+    pub response_code: String,
+    /// Authorisation identification response (data element 38).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation_code: Option<String>,
+    /// The amount approved, where the host names one.
+    #[serde(default, with = "minor_units::option", skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Amount>,
+    /// Issuer Authentication Data: 8 to 16 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer_authentication_data: Option<Hex>,
+}
+
+/// A reversal that must be sent until it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reversal {
+    /// The reversal's own STAN, the same in every repetition.
+    pub stan: Stan,
+    /// Transmission date and time of the reversal.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: ReversalReason,
+}

@@ -1,0 +1,373 @@
+//! The life of one transaction, as a machine without I/O.
+//!
+//! Whoever drives it hands in what happened ([`Life::handle`]) and then carries out what it asks
+//! for, in order, until nothing is left ([`Life::poll_output`]):
+//!
+//! ```text
+//! Created > Armed > CardSeen > CardRead > Authorising > Done
+//!                       |         |            |
+//!                       |         +> Done      +> Reversing > Done
+//!                       +> Armed (try again)
+//! ```
+//!
+//! What keeps the money safe is the order of the outputs: an [`Output::Write`] must be synced to the
+//! journal before the next output is carried out. If a write fails, drop the machine and its
+//! remaining outputs, release the reader, and go on with [`Life::recover`] on what the journal holds,
+//! as after a power cut.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use emv::fields::Amount;
+use jiff::Timestamp;
+
+use super::ending::{Reason, ReversalReason};
+use super::event::{Acceptor, Answer, CardRead, Event, OnlineRequest, Record, Reversal, TapOutcome};
+use super::request::Request;
+use super::trace_number::{Rrn, StanCounter};
+use super::transaction::{Exposure, Phase, Transaction};
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A reader waits for a card, for the first time or again after Try Again.
+    ReaderArmed {
+        /// Its name.
+        reader: String,
+    },
+    /// A card is in the field.
+    CardSeen,
+    /// The kernel ended.
+    CardRead(Box<CardRead>),
+    /// The acquirer answered the request.
+    HostAnswered(Answer),
+    /// The acquirer did not answer the request.
+    HostFailed(HostFailure),
+    /// The acquirer took the reversal.
+    ReversalAnswered {
+        /// Its response code.
+        response_code: String,
+    },
+    /// The reversal was not answered, or answered by "later".
+    ReversalFailed,
+    /// The caller cancels.
+    Cancel,
+    /// The time for presenting a card is over.
+    Deadline,
+    /// The reader went away or failed before the kernel ended.
+    ReaderFailed,
+    /// A part of the daemon that worked for this transaction panicked.
+    InternalError,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostFailure {
+    /// Certainly not one byte of the request left this machine.
+    NotSent,
+    /// Part of it may have arrived; the answer did not come in time, or could not be understood.
+    NoAnswer,
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Append to the journal, at the latest together with the next [`Output::Write`].
+    Note(Record),
+    /// Append to the journal and sync, before the next output.
+    Write(Record),
+    /// Wait for a card: at this reader, or at any.
+    Arm {
+        /// The reader that the caller named.
+        reader: Option<String>,
+    },
+    /// Let the reader go, if this transaction holds one.
+    Disarm,
+    /// Send the request to the acquirer; answer by `HostAnswered` or `HostFailed`.
+    Authorise(OnlineRequest),
+    /// Send the reversal; answer by `ReversalAnswered` or `ReversalFailed`.
+    Reverse {
+        /// What to send.
+        reversal: Reversal,
+        /// Whether it may have been sent before (ISO 8583:1987: 0401 instead of 0400).
+        repeated: bool,
+        /// How long to wait before.
+        after: Duration,
+    },
+    /// Present the card again, to give it the issuer's answer.
+    ArmForAnswer(Answer),
+    /// The transaction has changed; show it.
+    Publish,
+}
+
+/// What a machine takes from outside with each input.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// Where STANs come from.
+    pub stans: &'a mut StanCounter,
+    /// By which names the acquirer knows this terminal.
+    pub acceptor: &'a Acceptor,
+}
+
+/// An input that has no place in the present phase, such as an answer that is late, or a wish to
+/// cancel what is done. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is not possible in phase {}", .phase.name())]
+pub struct Untimely {
+    /// What came.
+    pub what: &'static str,
+    /// Where the transaction stands.
+    pub phase: Phase,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Life {
+    transaction: Transaction,
+    reversal_attempts: u32,
+    outputs: VecDeque<Output>,
+}
+
+impl Life {
+    /// The longest wait between two reversals.
+    pub const REVERSAL_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+    /// Begins the life of a transaction whose token is new.
+    pub fn open(request: Request, now: Timestamp) -> Self {
+        let reader = request.reader.clone();
+        let created = Record { at: now, token: request.token.clone(), event: Event::Created(request.clone()) };
+        let outputs = [Output::Write(created), Output::Publish, Output::Arm { reader }];
+        Life { transaction: Transaction::new(request, now), reversal_attempts: 0, outputs: outputs.into() }
+    }
+
+    /// Takes up a transaction that was not done when the power went, as the journal tells it; none
+    /// if it is done.
+    ///
+    /// Nobody was told "approved", so nothing is approved any more: what never went to the acquirer
+    /// is aborted, what may have been approved is reversed, and a reversal goes on.
+    pub fn recover(transaction: Transaction, context: Context<'_>) -> Option<Self> {
+        if transaction.phase() == Phase::Done {
+            return None;
+        }
+        let mut life = Life { transaction, reversal_attempts: 0, outputs: VecDeque::new() };
+        life.withdraw(Reason::Restarted, ReversalReason::Restarted, context);
+        Some(life)
+    }
+
+    /// The transaction as it stands. What it says is true once the outputs have been carried out.
+    pub fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// Whether nothing will ever come from this machine again.
+    pub fn is_over(&self) -> bool {
+        self.transaction.phase() == Phase::Done && self.outputs.is_empty()
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, input: Input, context: Context<'_>) -> Result<(), Untimely> {
+        let phase = self.transaction.phase();
+        let untimely = |what| Err(Untimely { what, phase });
+        let before_card = matches!(phase, Phase::Created | Phase::Armed | Phase::CardSeen);
+        match input {
+            Input::ReaderArmed { reader } => {
+                if !before_card && !self.transaction.awaits_second_tap() {
+                    return untimely("arming a reader");
+                }
+                self.note(Event::Armed { reader }, context.now);
+                self.push(Output::Publish);
+            }
+            Input::CardSeen => {
+                if phase != Phase::Armed {
+                    return untimely("a card");
+                }
+                self.note(Event::CardSeen, context.now);
+                self.push(Output::Publish);
+            }
+            Input::CardRead(card_read) => {
+                if phase != Phase::CardSeen {
+                    return untimely("the end of a tap");
+                }
+                self.card_read(card_read, context);
+            }
+            Input::HostAnswered(answer) => {
+                if phase != Phase::Authorising || self.transaction.answer().is_some() {
+                    return untimely("an answer of the acquirer");
+                }
+                self.host_answered(answer, context);
+            }
+            Input::HostFailed(failure) => {
+                if phase != Phase::Authorising || self.transaction.answer().is_some() {
+                    return untimely("a failure of the host link");
+                }
+                match failure {
+                    HostFailure::NotSent => self.complete(Reason::UnableToGoOnline, context.now),
+                    HostFailure::NoAnswer => self.reverse(ReversalReason::NoAnswer, context),
+                }
+            }
+            Input::ReversalAnswered { response_code } => {
+                if self.transaction.exposure() != Exposure::Reversing {
+                    return untimely("an answer to a reversal");
+                }
+                self.note(Event::ReversalAnswered { response_code }, context.now);
+                self.complete(Reason::Reversed, context.now);
+            }
+            Input::ReversalFailed => {
+                if self.transaction.exposure() != Exposure::Reversing {
+                    return untimely("a failure of a reversal");
+                }
+                self.send_reversal(true);
+            }
+            Input::Cancel => {
+                if matches!(phase, Phase::Reversing | Phase::Done) {
+                    return untimely("cancelling");
+                }
+                self.withdraw(Reason::CancelledByCaller, ReversalReason::CancelledByCaller, context);
+            }
+            Input::Deadline => {
+                if !matches!(phase, Phase::Created | Phase::Armed) {
+                    return untimely("a time-out of the reader");
+                }
+                self.withdraw(Reason::NoCard, ReversalReason::CardNotPresentedAgain, context);
+            }
+            Input::ReaderFailed => {
+                if !before_card {
+                    return untimely("a failure of the reader");
+                }
+                self.withdraw(Reason::ReaderFailed, ReversalReason::ReaderFailed, context);
+            }
+            Input::InternalError => {
+                if matches!(phase, Phase::Reversing | Phase::Done) {
+                    return untimely("an internal error");
+                }
+                self.withdraw(Reason::InternalError, ReversalReason::InternalError, context);
+            }
+        }
+        Ok(())
+    }
+
+    fn card_read(&mut self, card_read: Box<CardRead>, context: Context<'_>) {
+        let outcome = card_read.outcome;
+        let second_tap = self.transaction.awaits_second_tap();
+        self.note(Event::CardRead(card_read), context.now);
+        self.push(Output::Disarm);
+        self.push(Output::Publish);
+        if second_tap {
+            return if outcome == TapOutcome::Approved && self.transaction.is_approved_online() {
+                self.complete(Reason::ApprovedOnline, context.now);
+            } else {
+                self.withdraw(Reason::DeclinedOnline, ReversalReason::DeclinedByCard, context);
+            };
+        }
+        match outcome {
+            TapOutcome::Approved => self.complete(Reason::ApprovedOffline, context.now),
+            TapOutcome::Declined => self.complete(Reason::DeclinedOffline, context.now),
+            TapOutcome::TryAnotherInterface => self.complete(Reason::TryAnotherInterface, context.now),
+            TapOutcome::EndApplication => self.complete(Reason::EndApplication, context.now),
+            TapOutcome::OnlineRequest => {
+                let stan = context.stans.take();
+                let request = OnlineRequest {
+                    stan,
+                    rrn: Rrn::new(context.now, stan),
+                    at: context.now,
+                    acceptor: context.acceptor.clone(),
+                };
+                self.write(Event::OnlineRequested(request.clone()), context.now);
+                self.push(Output::Authorise(request));
+                self.push(Output::Publish);
+            }
+        }
+    }
+
+    fn host_answered(&mut self, answer: Answer, context: Context<'_>) {
+        let event = Event::OnlineAnswered(answer.clone());
+        if answer.approved && !self.transaction.takes(&answer) {
+            self.note(event, context.now);
+            let asked = self.transaction.request().amount;
+            let is_partial = answer.amount.is_some_and(|amount| amount > Amount::ZERO && amount < asked);
+            let reason =
+                if is_partial { ReversalReason::PartialNotAccepted } else { ReversalReason::ImplausibleAmount };
+            return self.reverse(reason, context);
+        }
+        if self.transaction.card_read().is_some_and(|card_read| card_read.present_again) {
+            self.write(event, context.now);
+            self.push(Output::ArmForAnswer(answer));
+        } else {
+            let reason = if answer.approved { Reason::ApprovedOnline } else { Reason::DeclinedOnline };
+            self.note(event, context.now);
+            self.complete(reason, context.now);
+        }
+    }
+
+    /// Ends a transaction that nobody was told "approved" for: by a reversal if money may have
+    /// moved, otherwise at once.
+    fn withdraw(&mut self, reason: Reason, reversal_reason: ReversalReason, context: Context<'_>) {
+        let holds_reader = matches!(self.transaction.phase(), Phase::Created | Phase::Armed | Phase::CardSeen);
+        if holds_reader || self.transaction.awaits_second_tap() {
+            self.push(Output::Disarm);
+        }
+        match self.transaction.exposure() {
+            Exposure::Open => self.reverse(reversal_reason, context),
+            Exposure::Reversing => {
+                self.push(Output::Publish);
+                self.send_reversal(true);
+            }
+            Exposure::None => {
+                let reason = match (self.transaction.reversal(), self.transaction.answer()) {
+                    (Some(_), _) => Reason::Reversed,
+                    (None, Some(_)) => Reason::DeclinedOnline,
+                    (None, None) => reason,
+                };
+                self.complete(reason, context.now);
+            }
+        }
+    }
+
+    fn reverse(&mut self, reason: ReversalReason, context: Context<'_>) {
+        let reversal = Reversal { stan: context.stans.take(), at: context.now, reason };
+        self.write(Event::ReversalRequested(reversal), context.now);
+        self.push(Output::Publish);
+        self.send_reversal(false);
+    }
+
+    fn send_reversal(&mut self, repeated: bool) {
+        let reversal = self.transaction.reversal().expect("a reversal is under way: the callers checked").clone();
+        // At once, then after 1, 2, 4 ... seconds.
+        let pause = self.reversal_attempts.checked_sub(1).map_or(Duration::ZERO, |doublings| {
+            Duration::from_secs(1 << doublings.min(6)).min(Self::REVERSAL_PAUSE_MAX)
+        });
+        self.reversal_attempts = self.reversal_attempts.saturating_add(1);
+        self.push(Output::Reverse { reversal, repeated, after: pause });
+    }
+
+    fn complete(&mut self, reason: Reason, now: Timestamp) {
+        self.write(Event::completed(reason), now);
+        self.push(Output::Publish);
+    }
+
+    fn note(&mut self, event: Event, now: Timestamp) {
+        let record = self.record(event, now);
+        self.push(Output::Note(record));
+    }
+
+    fn write(&mut self, event: Event, now: Timestamp) {
+        let record = self.record(event, now);
+        self.push(Output::Write(record));
+    }
+
+    fn record(&mut self, event: Event, now: Timestamp) -> Record {
+        self.transaction.apply(now, &event).expect("the machine writes only what can follow: its tests walk all paths");
+        Record { at: now, token: self.transaction.token().clone(), event }
+    }
+
+    fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+}

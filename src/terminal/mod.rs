@@ -1,0 +1,32 @@
+//! The life of a transaction, from the caller's request to its one final result.
+//!
+//! [`Life`] is the machine: it says what must be written, sent and shown, and in which order, so
+//! that no failure charges a customer for a sale the merchant does not know of, or the other way
+//! round. [`Transaction`] is what the [`Event`]s of the journal add up to.
+
+mod card;
+mod ending;
+mod event;
+mod fault;
+mod hex;
+mod life;
+mod minor_units;
+mod money;
+mod request;
+mod token;
+mod trace_number;
+mod transaction;
+
+pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
+pub use ending::{FinalResult, Reason, ReversalReason};
+pub use event::{
+    Acceptor, Answer, CardRead, Cvm, Event, OnlineRequest, Record, Reversal, TapData, TapOutcome, TerminalEvent,
+};
+pub use fault::{Fault, Retry};
+pub use hex::{Hex, HexError};
+pub use life::{Context, HostFailure, Input, Life, Output, Untimely};
+pub use money::{Currency, MoneyError, amount};
+pub use request::{Request, RequestError, TransactionType};
+pub use token::{Token, TokenError};
+pub use trace_number::{Rrn, RrnError, Stan, StanCounter, StanError};
+pub use transaction::{Ending, Exposure, Impossible, Phase, TokenReused, Transaction};

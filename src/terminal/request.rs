@@ -1,0 +1,180 @@
+//! What a caller asks for.
+
+use emv::fields::{Amount, Pan};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::minor_units;
+use super::money::Currency;
+use super::token::Token;
+
+/// The kind of transaction, coded as Transaction Type (EMV Book 3, Annex A1): the first two digits
+/// of the processing code of ISO 8583:1987.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionType {
+    /// Goods or services.
+    Purchase,
+    /// Cash handed to the cardholder.
+    CashAdvance,
+    /// Goods or services with cash on top.
+    Cashback,
+    /// Money back to the cardholder.
+    Refund,
+}
+
+impl TransactionType {
+    /// All kinds, with their code and their stable name.
+    pub const ALL: [(TransactionType, u8, &'static str); 4] = [
+        (TransactionType::Purchase, 0x00, "purchase"),
+        (TransactionType::CashAdvance, 0x01, "cash_advance"),
+        (TransactionType::Cashback, 0x09, "cashback"),
+        (TransactionType::Refund, 0x20, "refund"),
+    ];
+
+    /// The value of Transaction Type: one byte, two digits.
+    pub fn code(self) -> u8 {
+        Self::ALL[self as usize].1
+    }
+
+    /// The name on the bus and in the journal.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].2
+    }
+
+    /// The kind with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(.., n)| *n == name).map(|(kind, ..)| kind)
+    }
+}
+
+/// One transaction as its caller wants it. Two requests with the same token must be equal in
+/// everything else as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The caller's name for the transaction.
+    pub token: Token,
+    /// Purchase, cash advance, cashback or refund.
+    #[serde(rename = "type")]
+    pub kind: TransactionType,
+    /// The whole amount, cash included (Amount, Authorised).
+    #[serde(with = "minor_units")]
+    pub amount: Amount,
+    /// The part of it that is handed out as cash (Amount, Other).
+    #[serde(default, with = "minor_units::option", skip_serializing_if = "Option::is_none")]
+    pub amount_other: Option<Amount>,
+    /// The currency of both.
+    pub currency: Currency,
+    /// The reader to take; none lets the terminal choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<String>,
+    /// The caller's own words for the sale, printed on the receipt: at most 80 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Whether an approval for less than the amount is welcome. If not, one is reversed.
+    #[serde(default)]
+    pub accept_partial: bool,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// An amount of zero.
+    #[error("the amount is zero")]
+    Zero,
+    /// A cashback without its cash, or cash where none belongs.
+    #[error("the amount of cash must be given for a cashback, and only there")]
+    CashbackAmount,
+    /// More cash than the whole amount.
+    #[error("the amount of cash is larger than the whole amount, which includes it")]
+    CashbackTooLarge,
+    /// A reference that is too long or not printable.
+    #[error("the reference must be at most 80 printable characters")]
+    Reference,
+    /// A reference that looks like a card number.
+    #[error("the reference contains 13 or more digits that could be a card number; it would be stored in clear")]
+    ReferenceLooksLikePan,
+}
+
+impl Request {
+    /// The most characters of a reference.
+    pub const REFERENCE_MAX_LENGTH: usize = 80;
+
+    /// Checks what the types alone can't: that amounts fit the kind, and that the reference can be
+    /// stored and printed.
+    pub fn validate(&self) -> Result<(), RequestError> {
+        if self.amount == Amount::ZERO {
+            return Err(RequestError::Zero);
+        }
+        match (self.kind, self.amount_other) {
+            (TransactionType::Cashback, Some(cash)) if cash > self.amount => Err(RequestError::CashbackTooLarge),
+            (TransactionType::Cashback, Some(cash)) if cash > Amount::ZERO => Ok(()),
+            (TransactionType::Cashback, _) | (_, Some(_)) => Err(RequestError::CashbackAmount),
+            (_, None) => Ok(()),
+        }?;
+        self.reference.as_deref().map_or(Ok(()), validate_reference)
+    }
+}
+
+fn validate_reference(reference: &str) -> Result<(), RequestError> {
+    if reference.chars().count() > Request::REFERENCE_MAX_LENGTH || reference.chars().any(char::is_control) {
+        return Err(RequestError::Reference);
+    }
+    let digits: Zeroizing<String> = Zeroizing::new(reference.chars().filter(char::is_ascii_digit).collect());
+    let is_pan = digits.len() >= 13 && Pan::from_digits(&digits).is_ok_and(|pan| pan.passes_luhn());
+    if is_pan { Err(RequestError::ReferenceLooksLikePan) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn purchase() -> Request {
+        Request {
+            token: "t1".parse().unwrap(),
+            kind: TransactionType::Purchase,
+            amount: Amount::new(1250).unwrap(),
+            amount_other: None,
+            currency: Currency::from_alpha("EUR").unwrap(),
+            reader: None,
+            reference: None,
+            accept_partial: false,
+        }
+    }
+
+    #[test]
+    fn each_type_has_its_code_and_name() {
+        for (kind, code, name) in TransactionType::ALL {
+            assert_eq!((kind.code(), kind.name()), (code, name));
+            assert_eq!(TransactionType::from_name(name), Some(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn cash_belongs_to_a_cashback_and_to_nothing_else() {
+        let minor = |minor| Some(Amount::new(minor).unwrap());
+        let cashback = |amount_other| Request { kind: TransactionType::Cashback, amount_other, ..purchase() };
+        assert_eq!(purchase().validate(), Ok(()));
+        assert_eq!(cashback(minor(1000)).validate(), Ok(()));
+        assert_eq!(cashback(minor(1251)).validate(), Err(RequestError::CashbackTooLarge));
+        assert_eq!(cashback(minor(0)).validate(), Err(RequestError::CashbackAmount));
+        assert_eq!(cashback(None).validate(), Err(RequestError::CashbackAmount));
+        assert_eq!(Request { amount_other: minor(1), ..purchase() }.validate(), Err(RequestError::CashbackAmount));
+    }
+
+    #[test]
+    fn a_sale_of_nothing_is_refused() {
+        assert_eq!(Request { amount: Amount::ZERO, ..purchase() }.validate(), Err(RequestError::Zero));
+    }
+
+    #[test]
+    fn a_reference_must_be_printable_and_no_card_number() {
+        let with = |text: &str| Request { reference: Some(text.to_owned()), ..purchase() }.validate();
+        assert_eq!(with("Table 12, invoice 2026-000412"), Ok(()));
+        assert_eq!(with("a\nb"), Err(RequestError::Reference));
+        assert_eq!(with(&"x".repeat(81)), Err(RequestError::Reference));
+        assert_eq!(with("card 4761 7390 0101 0119"), Err(RequestError::ReferenceLooksLikePan));
+        assert_eq!(with("4761739001010118"), Ok(()), "a wrong check digit is no card number");
+    }
+}

@@ -1,0 +1,321 @@
+//! A transaction as its events tell it.
+
+use emv::fields::Amount;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ending::{FinalResult, Reason};
+use super::event::{Answer, CardRead, Event, OnlineRequest, Record, Reversal, TapOutcome};
+use super::request::Request;
+use super::token::Token;
+
+/// Where a transaction stands, as the cashier must see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// `created`: written down; no reader waits yet.
+    Created,
+    /// `armed`: a reader waits; present the card.
+    Armed,
+    /// `card_seen`: a card is being read; hold it there.
+    CardSeen,
+    /// `card_read`: the card has done its part; remove it.
+    CardRead,
+    /// `authorising`: waiting for the bank.
+    Authorising,
+    /// `reversing`: not paid; the request to the bank is being taken back.
+    Reversing,
+    /// `done`: see the result.
+    Done,
+}
+
+impl Phase {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Created => "created",
+            Phase::Armed => "armed",
+            Phase::CardSeen => "card_seen",
+            Phase::CardRead => "card_read",
+            Phase::Authorising => "authorising",
+            Phase::Reversing => "reversing",
+            Phase::Done => "done",
+        }
+    }
+}
+
+/// How a transaction ended, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// What became of it.
+    pub result: FinalResult,
+    /// Why.
+    pub reason: Reason,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One transaction: the fold over its events. It changes by [`Transaction::apply`] alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    request: Request,
+    created_at: Timestamp,
+    phase: Phase,
+    reader: Option<String>,
+    card_read: Option<CardRead>,
+    online_request: Option<OnlineRequest>,
+    answer: Option<Answer>,
+    reversal: Option<Reversal>,
+    reversal_response_code: Option<String>,
+    ending: Option<Ending>,
+}
+
+/// An event that can't follow on what happened before. It points to a defect or to a journal that
+/// somebody wrote into.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("transaction {token}: {event} can't happen in phase {}", .phase.map_or("(none)", Phase::name))]
+pub struct Impossible {
+    /// The transaction.
+    pub token: Token,
+    /// The phase it was in; none before it was created.
+    pub phase: Option<Phase>,
+    /// The name of the event's type.
+    pub event: &'static str,
+}
+
+/// A token that was given again with another request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("token {0} already stands for another request; choose a new token")]
+pub struct TokenReused(pub Token);
+
+/// Whether money may have moved, as far as the journal knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposure {
+    /// The acquirer was not asked, or declined, or took the reversal.
+    None,
+    /// The acquirer may have approved, or did, and no reversal is under way.
+    Open,
+    /// A reversal is written and not answered.
+    Reversing,
+}
+
+impl Transaction {
+    /// A transaction that was just asked for.
+    pub fn new(request: Request, created_at: Timestamp) -> Self {
+        Transaction {
+            request,
+            created_at,
+            phase: Phase::Created,
+            reader: None,
+            card_read: None,
+            online_request: None,
+            answer: None,
+            reversal: None,
+            reversal_response_code: None,
+            ending: None,
+        }
+    }
+
+    /// The transaction that these events tell, or none if there are no events.
+    pub fn fold(records: impl IntoIterator<Item = Record>) -> Result<Option<Self>, Impossible> {
+        let mut records = records.into_iter();
+        let Some(first) = records.next() else { return Ok(None) };
+        let Event::Created(request) = first.event else {
+            return Err(Impossible { token: first.token, phase: None, event: first.event.name() });
+        };
+        let mut transaction = Transaction::new(request, first.at);
+        for record in records {
+            transaction.apply(record.at, &record.event)?;
+        }
+        Ok(Some(transaction))
+    }
+
+    /// Takes one more event in, or refuses one that can't follow and changes nothing.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), Impossible> {
+        if !self.admits(event) {
+            let token = self.request.token.clone();
+            return Err(Impossible { token, phase: Some(self.phase), event: event.name() });
+        }
+        self.phase = match event {
+            Event::Created(_) => self.phase,
+            Event::Armed { reader } => {
+                self.reader = Some(reader.clone());
+                Phase::Armed
+            }
+            Event::CardSeen => Phase::CardSeen,
+            Event::CardRead(card_read) => {
+                // The second tap only carries the issuer's answer to the card: what the first one
+                // read, and the acquirer was told, stands.
+                self.card_read.get_or_insert_with(|| (**card_read).clone());
+                Phase::CardRead
+            }
+            Event::OnlineRequested(request) => {
+                self.online_request = Some(request.clone());
+                Phase::Authorising
+            }
+            Event::OnlineAnswered(answer) => {
+                self.answer = Some(answer.clone());
+                Phase::Authorising
+            }
+            Event::ReversalRequested(reversal) => {
+                self.reversal = Some(reversal.clone());
+                Phase::Reversing
+            }
+            Event::ReversalAnswered { response_code } => {
+                self.reversal_response_code = Some(response_code.clone());
+                Phase::Reversing
+            }
+            Event::Completed { result, reason } => {
+                self.ending = Some(Ending { result: *result, reason: *reason, at });
+                Phase::Done
+            }
+        };
+        Ok(())
+    }
+
+    /// Whether the event can come next.
+    fn admits(&self, event: &Event) -> bool {
+        let before_card = matches!(self.phase, Phase::Created | Phase::Armed | Phase::CardSeen);
+        match event {
+            Event::Created(_) => false,
+            Event::Armed { .. } => before_card || self.awaits_second_tap(),
+            Event::CardSeen => self.phase == Phase::Armed,
+            Event::CardRead(_) => self.phase == Phase::CardSeen,
+            Event::OnlineRequested(_) => {
+                self.phase == Phase::CardRead
+                    && self.online_request.is_none()
+                    && self.outcome() == Some(TapOutcome::OnlineRequest)
+            }
+            Event::OnlineAnswered(_) => self.phase == Phase::Authorising && self.answer.is_none(),
+            Event::ReversalRequested(_) => self.phase != Phase::Done && self.exposure() == Exposure::Open,
+            Event::ReversalAnswered { .. } => self.exposure() == Exposure::Reversing,
+            Event::Completed { result, reason } => {
+                self.phase != Phase::Done && *result == reason.result() && self.admits_ending(*reason)
+            }
+        }
+    }
+
+    /// Whether the transaction can end for this reason.
+    fn admits_ending(&self, reason: Reason) -> bool {
+        let outcome = self.outcome();
+        match reason {
+            Reason::ApprovedOnline => self.exposure() == Exposure::Open && self.is_approved_online(),
+            Reason::ApprovedOffline => outcome == Some(TapOutcome::Approved),
+            Reason::DeclinedOnline => self.answer.as_ref().is_some_and(|answer| !answer.approved),
+            Reason::DeclinedOffline => outcome == Some(TapOutcome::Declined),
+            Reason::TryAnotherInterface => outcome == Some(TapOutcome::TryAnotherInterface),
+            Reason::EndApplication => outcome == Some(TapOutcome::EndApplication),
+            // The host link knows that nothing was sent.
+            Reason::UnableToGoOnline => {
+                self.online_request.is_some() && self.answer.is_none() && self.reversal.is_none()
+            }
+            Reason::Reversed => self.reversal_response_code.is_some(),
+            Reason::NoCard => self.exposure() == Exposure::None && self.card_read.is_none(),
+            Reason::CancelledByCaller | Reason::ReaderFailed | Reason::Restarted | Reason::InternalError => {
+                self.exposure() == Exposure::None && self.online_request.is_none()
+            }
+        }
+    }
+
+    /// Whether the answer approves, and an amount that the caller takes.
+    pub fn takes(&self, answer: &Answer) -> bool {
+        let asked = self.request.amount;
+        let takes_part = |part: Amount| self.request.accept_partial && Amount::ZERO < part && part < asked;
+        answer.approved && answer.amount.is_none_or(|amount| amount == asked || takes_part(amount))
+    }
+
+    /// Whether the acquirer has answered by an approval that the caller takes.
+    pub fn is_approved_online(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| self.takes(answer))
+    }
+
+    /// Whether money may have moved.
+    pub fn exposure(&self) -> Exposure {
+        let declined = self.answer.as_ref().is_some_and(|answer| !answer.approved);
+        match (&self.online_request, &self.reversal, &self.reversal_response_code) {
+            (None, ..) | (Some(_), Some(_), Some(_)) => Exposure::None,
+            (Some(_), Some(_), None) => Exposure::Reversing,
+            (Some(_), None, _) if declined => Exposure::None,
+            (Some(_), None, _) => Exposure::Open,
+        }
+    }
+
+    /// Whether the card asked to come back for the issuer's answer, and has not yet.
+    pub fn awaits_second_tap(&self) -> bool {
+        self.phase != Phase::Reversing
+            && self.phase != Phase::Done
+            && self.answer.is_some()
+            && self.card_read.as_ref().is_some_and(|card_read| card_read.present_again)
+    }
+
+    /// Whether this call asks for this very transaction again.
+    pub fn is_asked_again_by(&self, request: &Request) -> Result<(), TokenReused> {
+        if self.request == *request { Ok(()) } else { Err(TokenReused(request.token.clone())) }
+    }
+
+    /// The caller's name for it.
+    pub fn token(&self) -> &Token {
+        &self.request.token
+    }
+
+    /// What the caller asked for.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// When the caller asked.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// Where it stands.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The reader that waits, or read the card.
+    pub fn reader(&self) -> Option<&str> {
+        self.reader.as_deref()
+    }
+
+    /// What the tap left behind.
+    pub fn card_read(&self) -> Option<&CardRead> {
+        self.card_read.as_ref()
+    }
+
+    /// The request to the acquirer.
+    pub fn online_request(&self) -> Option<&OnlineRequest> {
+        self.online_request.as_ref()
+    }
+
+    /// The acquirer's answer.
+    pub fn answer(&self) -> Option<&Answer> {
+        self.answer.as_ref()
+    }
+
+    /// The reversal.
+    pub fn reversal(&self) -> Option<&Reversal> {
+        self.reversal.as_ref()
+    }
+
+    /// How it ended.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// What became of it.
+    pub fn result(&self) -> Option<FinalResult> {
+        self.ending.map(|ending| ending.result)
+    }
+
+    /// The amount that was paid: none unless approved; less than asked after a partial approval.
+    pub fn approved_amount(&self) -> Option<Amount> {
+        let asked = self.request.amount;
+        let granted = self.answer.as_ref().and_then(|answer| answer.amount).unwrap_or(asked);
+        (self.result() == Some(FinalResult::Approved)).then_some(granted)
+    }
+
+    fn outcome(&self) -> Option<TapOutcome> {
+        self.card_read.as_ref().map(|card_read| card_read.outcome)
+    }
+}
