@@ -141,7 +141,7 @@ const fn full_year(yy: u16) -> u16 {
 const fn days_in(year: u16, month: u8) -> u8 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 => 29,
+        2 if year.is_multiple_of(4) => 29,
         2 => 28,
         1..=12 => 31,
         _ => 0,

@@ -61,13 +61,13 @@ impl Pan {
     /// doesn't ask for it.
     pub fn passes_luhn(&self) -> bool {
         let sum: u32 = self.0.bytes().rev().enumerate().map(|(position, c)| weighted(position, c - b'0')).sum();
-        sum % 10 == 0
+        sum.is_multiple_of(10)
     }
 }
 
 /// A digit's part in the Luhn sum, by its position from the right.
 fn weighted(position: usize, digit: u8) -> u32 {
-    let weighted = if position % 2 == 0 { digit } else { digit * 2 };
+    let weighted = if position.is_multiple_of(2) { digit } else { digit * 2 };
     u32::from(weighted / 10 + weighted % 10)
 }
 

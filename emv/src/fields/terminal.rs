@@ -57,8 +57,12 @@ impl TerminalType {
 
     /// Attended or not, online or not.
     pub const fn environment(self) -> TerminalEnvironment {
-        let kind = (self.0 & 0x0F) - 1;
-        TerminalEnvironment { attended: kind < 3, online: kind % 3 < 2, offline: kind % 3 > 0 }
+        let kind = self.0 & 0x0F;
+        TerminalEnvironment {
+            attended: matches!(kind, 1..=3),
+            online: matches!(kind, 1 | 2 | 4 | 5),
+            offline: matches!(kind, 2 | 3 | 5 | 6),
+        }
     }
 }
 
