@@ -145,3 +145,62 @@ impl CaKeys {
         self.keys.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{CA, ISSUER, ca_key};
+    use super::*;
+
+    const RID: Rid = [0xA0, 0, 0, 0, 0x03];
+
+    fn date(year: u16) -> Date {
+        Date::new(year, 6, 15).unwrap()
+    }
+
+    #[test]
+    fn a_checksum_covers_everything() {
+        let checksum = ca_key().checksum();
+        let new = |rid, index, modulus: &[u8], exponent: &[u8]| {
+            CaKey::new(rid, index, modulus, exponent, checksum).map(|_| ())
+        };
+        assert_eq!(new(RID, 0x99, &CA.modulus(), &[3]), Ok(()));
+        assert_eq!(new([0xA0, 0, 0, 0, 0x04], 0x99, &CA.modulus(), &[3]), Err(CaKeyError::Checksum));
+        assert_eq!(new(RID, 0x98, &CA.modulus(), &[3]), Err(CaKeyError::Checksum));
+        assert_eq!(new(RID, 0x99, &ISSUER.modulus(), &[3]), Err(CaKeyError::Checksum));
+        assert_eq!(new(RID, 0x99, &CA.modulus(), &[1, 0, 1]), Err(CaKeyError::Checksum));
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_told_from_a_wrong_checksum() {
+        let new = |modulus: &[u8], exponent: &[u8]| CaKey::new(RID, 0x99, modulus, exponent, [0; 20]);
+        assert_eq!(new(&[], &[3]), Err(CaKeyError::InvalidKey(InvalidKey::Length)));
+        assert_eq!(new(&CA.modulus(), &[2]), Err(CaKeyError::InvalidKey(InvalidKey::Exponent)));
+        assert_eq!(new(&CA.modulus(), &[3]), Err(CaKeyError::Checksum));
+    }
+
+    #[test]
+    fn a_key_is_found_by_rid_and_index() {
+        let mut keys = CaKeys::new(Environment::Test);
+        keys.insert(ca_key()).unwrap();
+        assert_eq!(keys.usable(RID, 0x99, date(2026)), Ok(&ca_key()));
+        assert_eq!(keys.usable(RID, 0x98, date(2026)), Err(Fault::CaKeyNotFound));
+        assert_eq!(keys.usable([0xA0, 0, 0, 0, 0x04], 0x99, date(2026)), Err(Fault::CaKeyNotFound));
+    }
+
+    #[test]
+    fn a_key_can_not_be_replaced_unnoticed() {
+        let mut keys = CaKeys::new(Environment::Production);
+        keys.insert(ca_key()).unwrap();
+        assert_eq!(keys.insert(ca_key()), Err(CaKeyError::Duplicate));
+        assert_eq!(keys.iter().count(), 1);
+    }
+
+    #[test]
+    fn an_expired_key_is_there_but_not_usable() {
+        let mut keys = CaKeys::new(Environment::Test);
+        keys.insert(ca_key().expiring(date(2026))).unwrap();
+        assert!(keys.usable(RID, 0x99, date(2026)).is_ok(), "usable on its last day");
+        assert_eq!(keys.usable(RID, 0x99, Date::new(2026, 6, 16).unwrap()), Err(Fault::CaKeyExpired));
+        assert!(keys.get(RID, 0x99).is_some());
+    }
+}

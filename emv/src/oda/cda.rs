@@ -114,3 +114,142 @@ pub fn verify_combined(icc_key: &IccKey, against: &CombinedSignature<'_>) -> Res
     let transaction_data = sent.iter().copied().chain(returned.map(|object| object.encoded));
     if sha1(transaction_data) == data.transaction_data_hash { Ok(data) } else { Err(Fault::TransactionDataHash) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{ICC, icc_key};
+    use super::*;
+    use crate::tlv::Writer;
+    use alloc::vec::Vec;
+
+    const UNPREDICTABLE_NUMBER: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
+    const PDOL_DATA: &[u8] = &[0x36, 0x00];
+    const CDOL1_DATA: &[u8] = &[0x00, 0x12, 0x50, 0x12, 0x34, 0x56, 0x78];
+    const ATC: &[u8] = &[0x00, 0x52];
+    const ISSUER_APPLICATION_DATA: &[u8] = &[0x0A, 0x04];
+
+    /// What a card answers; a test alters what it is about.
+    struct Response {
+        cid: u8,
+        signed_cid: u8,
+        /// What follows the hash code in the ICC Dynamic Data.
+        remaining: Vec<u8>,
+    }
+
+    impl Default for Response {
+        fn default() -> Self {
+            Response { cid: 0x80, signed_cid: 0x80, remaining: Vec::new() }
+        }
+    }
+
+    impl Response {
+        /// The objects of the response, with the signature between the others.
+        fn objects(&self) -> Vec<u8> {
+            let before = objects(&[(dict::CRYPTOGRAM_INFORMATION_DATA, &[self.cid]), (dict::ATC, ATC)]);
+            let after = objects(&[(dict::ISSUER_APPLICATION_DATA, ISSUER_APPLICATION_DATA)]);
+            let hash = sha1([PDOL_DATA, CDOL1_DATA, &before, &after]);
+            let mut data = [&[0x02, 0xAB, 0xCD, self.signed_cid][..], &[0x26; 8], &hash, &self.remaining].concat();
+            data.splice(..0, [0x05, 0x01, data.len() as u8]);
+            let signed = ICC.sign(&ICC.padded(data), &[&UNPREDICTABLE_NUMBER]);
+            [before, objects(&[(dict::SIGNED_DYNAMIC_APPLICATION_DATA, &signed)]), after].concat()
+        }
+
+        fn verify(&self) -> Result<CombinedDynamicData, Fault> {
+            verify(UNPREDICTABLE_NUMBER, &[PDOL_DATA, CDOL1_DATA], &self.objects())
+        }
+    }
+
+    fn objects(objects: &[(crate::tlv::Tag, &[u8])]) -> Vec<u8> {
+        let mut writer = Writer::new();
+        for (tag, value) in objects {
+            writer.put(*tag, value);
+        }
+        writer.into_bytes()
+    }
+
+    fn verify(unpredictable_number: [u8; 4], sent: &[&[u8]], objects: &[u8]) -> Result<CombinedDynamicData, Fault> {
+        let response = Tlvs::parse(objects).unwrap();
+        verify_combined(&icc_key(), &CombinedSignature { unpredictable_number, sent, response })
+    }
+
+    #[test]
+    fn a_good_signature_gives_the_cryptogram() {
+        let data = Response::default().verify().unwrap();
+        assert_eq!(data.icc_dynamic_number(), [0xAB, 0xCD]);
+        assert_eq!(data.application_cryptogram, [0x26; 8]);
+        assert_eq!(*data.cryptogram_information_data.as_bytes(), [0x80]);
+        assert_eq!(data.remaining(), []);
+        assert_eq!(data.relay_resistance_data(), None);
+    }
+
+    #[test]
+    fn a_cid_changed_on_its_way_is_refused() {
+        let response = Response { cid: 0x40, ..Response::default() };
+        assert_eq!(response.verify(), Err(Fault::CryptogramInformationData));
+    }
+
+    #[test]
+    fn what_the_terminal_sent_is_signed() {
+        let objects = Response::default().objects();
+        let with = |unpredictable_number, sent: &[&[u8]]| verify(unpredictable_number, sent, &objects).map(|_| ());
+        assert_eq!(with(UNPREDICTABLE_NUMBER, &[PDOL_DATA, CDOL1_DATA]), Ok(()));
+        assert_eq!(with([0; 4], &[PDOL_DATA, CDOL1_DATA]), Err(Fault::HashMismatch));
+        assert_eq!(with(UNPREDICTABLE_NUMBER, &[CDOL1_DATA]), Err(Fault::TransactionDataHash));
+        assert_eq!(with(UNPREDICTABLE_NUMBER, &[PDOL_DATA, CDOL1_DATA, &[0]]), Err(Fault::TransactionDataHash));
+    }
+
+    #[test]
+    fn every_object_of_the_response_is_signed() {
+        let objects = Response::default().objects();
+        let (start, end) = (objects.len() - ISSUER_APPLICATION_DATA.len(), objects.len());
+        for altered in start..end {
+            let mut objects = objects.clone();
+            objects[altered] ^= 0x01;
+            assert_eq!(
+                verify(UNPREDICTABLE_NUMBER, &[PDOL_DATA, CDOL1_DATA], &objects),
+                Err(Fault::TransactionDataHash)
+            );
+        }
+    }
+
+    #[test]
+    fn a_response_without_signature_or_cid_is_refused() {
+        for tag in [dict::CRYPTOGRAM_INFORMATION_DATA, dict::SIGNED_DYNAMIC_APPLICATION_DATA] {
+            let response = objects(&[(tag, &[0x80])]);
+            assert_eq!(verify(UNPREDICTABLE_NUMBER, &[], &response), Err(Fault::MissingSignature));
+        }
+    }
+
+    #[test]
+    fn dynamic_data_cut_short_is_refused() {
+        for length in 2..32 {
+            let data = [&[0x05, 0x01, length, 0x02][..], &[0x80; 31]].concat();
+            let signed = ICC.sign(&ICC.padded(data), &[&UNPREDICTABLE_NUMBER]);
+            let response = objects(&[
+                (dict::CRYPTOGRAM_INFORMATION_DATA, &[0x80]),
+                (dict::SIGNED_DYNAMIC_APPLICATION_DATA, &signed),
+            ]);
+            assert_eq!(verify(UNPREDICTABLE_NUMBER, &[], &response), Err(Fault::IccDynamicData), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn relay_resistance_data_ends_the_dynamic_data() {
+        let relay = [1, 2, 3, 4, 5, 6, 7, 8, 0, 10, 0, 20, 1, 0];
+        let summaries = [0xD5; 16];
+        for remaining in [relay.to_vec(), [&summaries[..], &relay].concat()] {
+            let data = Response { remaining: remaining.clone(), ..Response::default() }.verify().unwrap();
+            assert_eq!(data.remaining(), remaining);
+            assert_eq!(
+                data.relay_resistance_data(),
+                Some(RelayResistanceData {
+                    terminal_entropy: [1, 2, 3, 4],
+                    device_entropy: [5, 6, 7, 8],
+                    min_time_for_processing: 10,
+                    max_time_for_processing: 20,
+                    estimated_transmission_time: 256,
+                })
+            );
+        }
+    }
+}

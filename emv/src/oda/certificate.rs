@@ -56,7 +56,7 @@ impl<'a, const SUBJECT: usize> PublicKeyCertificate<'a, SUBJECT> {
         if encoded.exponent.is_empty() {
             return Err(Fault::MissingExponent);
         }
-        if encoded.certificate.len() != key.len() {
+        if encoded.certificate.len() != key.length() {
             return Err(Fault::CertificateLength);
         }
         let recovered = Recovered::open(key, encoded.certificate)?;

@@ -103,3 +103,55 @@ pub fn verify_dynamic(icc_key: &IccKey, signed: &[u8], terminal_dynamic_data: &[
     signed.verify(&[terminal_dynamic_data])?;
     signed.icc_dynamic_data()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{ICC, icc_key};
+    use super::*;
+
+    const CHALLENGE: &[u8] = &[0x12, 0x34, 0x56, 0x78];
+
+    fn verified(message: &[u8]) -> Result<IccDynamicData, Fault> {
+        let signed = ICC.sign(&ICC.padded(message.to_vec()), &[CHALLENGE]);
+        verify_dynamic(&icc_key(), &signed, CHALLENGE)
+    }
+
+    #[test]
+    fn a_good_signature_gives_the_icc_dynamic_number() {
+        let data = verified(&[0x05, 0x01, 0x05, 0x03, 0xAA, 0xBB, 0xCC, 0xDD]).unwrap();
+        assert_eq!((data.number(), data.rest()), (&[0xAA, 0xBB, 0xCC][..], &[0xDD][..]));
+    }
+
+    #[test]
+    fn an_answer_to_another_challenge_is_refused() {
+        let signed = ICC.sign(&ICC.padded([0x05, 0x01, 0x03, 0x02, 0x00, 0x01].to_vec()), &[CHALLENGE]);
+        assert!(verify_dynamic(&icc_key(), &signed, CHALLENGE).is_ok());
+        assert_eq!(verify_dynamic(&icc_key(), &signed, &[0; 4]), Err(Fault::HashMismatch));
+        assert_eq!(verify_dynamic(&icc_key(), &signed, &[]), Err(Fault::HashMismatch));
+        assert_eq!(verify_dynamic(&icc_key(), &signed[1..], CHALLENGE), Err(Fault::SignatureLength));
+        assert_eq!(verify_dynamic(&icc_key(), &[], CHALLENGE), Err(Fault::MissingSignature));
+    }
+
+    #[test]
+    fn each_field_is_checked() {
+        assert_eq!(verified(&[0x95, 0x01, 0x03, 0x02, 0x00, 0x01]), Err(Fault::SignedDataFormat));
+        assert_eq!(verified(&[0x05, 0x02, 0x03, 0x02, 0x00, 0x01]), Err(Fault::HashAlgorithm));
+    }
+
+    #[test]
+    fn icc_dynamic_data_begins_with_a_number_of_two_to_eight_bytes() {
+        for (data, good) in [
+            (&[0x03, 0x02, 0, 1][..], true),
+            (&[0x09, 0x08, 0, 1, 2, 3, 4, 5, 6, 7], true),
+            (&[0x00], false),
+            (&[0x01, 0x00], false),
+            (&[0x02, 0x01, 0], false),
+            (&[0x0A, 0x09, 0, 1, 2, 3, 4, 5, 6, 7, 8], false),
+            (&[0x03, 0x03, 0, 1], false),
+            (&[0x48, 0x02, 0, 1], false), // 72 bytes, where the signature has room for 71
+        ] {
+            let outcome = verified(&[&[0x05, 0x01], data].concat()).map(|_| ());
+            assert_eq!(outcome, if good { Ok(()) } else { Err(Fault::IccDynamicData) }, "{data:02X?}");
+        }
+    }
+}

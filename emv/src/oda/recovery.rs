@@ -29,7 +29,7 @@ impl Recovered {
     /// Applies the recovery function and checks length, trailer and header, in the order of the
     /// book (EMV Book 2, 6.3, steps 1 to 3, and alike in 5.4, 6.4, 6.5.2 and 6.6.2).
     pub(super) fn open(key: &PublicKey, signature: &[u8]) -> Result<Self, Fault> {
-        if signature.len() != key.len() {
+        if signature.len() != key.length() {
             return Err(Fault::SignatureLength);
         }
         let block = key.recover(signature);

@@ -94,8 +94,7 @@ impl PublicKey {
     }
 
     /// The length of the modulus, and of what the key signs, in bytes.
-    #[expect(clippy::len_without_is_empty, reason = "a key is never empty")]
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.modulus.len()
     }
 
@@ -130,13 +129,13 @@ impl PublicKey {
         };
         let bytes = Zeroizing::new(recovered.to_be_bytes());
         recovered.zeroize();
-        Zeroizing::new(bytes[bytes.len() - self.len()..].to_vec())
+        Zeroizing::new(bytes[bytes.len() - self.length()..].to_vec())
     }
 }
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublicKey({} bits, {:?})", 8 * self.len(), self.exponent)
+        write!(f, "PublicKey({} bits, {:?})", 8 * self.length(), self.exponent)
     }
 }
 
@@ -145,11 +144,13 @@ mod tests {
     use super::super::testing::{CA, ICC, ISSUER};
     use super::*;
     use alloc::vec;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     #[test]
     fn recovering_undoes_signing() {
         for key in [&CA, &ISSUER, &ICC] {
-            let mut block = vec![0x5A; key.public().len()];
+            let mut block = vec![0x5A; key.public().length()];
             block[0] = 0x00;
             assert_eq!(*key.public().recover(&key.sign_block(&block)), block, "leading zero bytes are kept");
         }
@@ -158,8 +159,8 @@ mod tests {
     #[test]
     fn a_value_beyond_the_modulus_is_reduced() {
         for key in [CA.public(), ISSUER.public()] {
-            assert_eq!(*key.recover(key.modulus()), vec![0; key.len()]);
-            assert_eq!(key.recover(&vec![0xFF; key.len()]).len(), key.len());
+            assert_eq!(*key.recover(key.modulus()), vec![0; key.length()]);
+            assert_eq!(key.recover(&vec![0xFF; key.length()]).len(), key.length());
         }
     }
 
@@ -187,6 +188,29 @@ mod tests {
         }
         for exponent in [&[][..], &[0], &[1], &[2], &[5], &[0x11], &[1, 0, 0], &[3, 0, 0], &[0, 0, 0, 3]] {
             assert_eq!(PublicKey::new(&modulus, exponent), Err(InvalidKey::Exponent), "{exponent:?}");
+        }
+    }
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+        /// Against the crate `rsa`, for moduli of every length, products of primes or not.
+        #[test]
+        fn another_implementation_recovers_the_same(
+            mut modulus in vec(any::<u8>(), PublicKey::MIN_LENGTH..=PublicKey::MAX_LENGTH),
+            signature in vec(any::<u8>(), PublicKey::MAX_LENGTH),
+            f4 in any::<bool>(),
+        ) {
+            modulus[0] |= 0x80;
+            *modulus.last_mut().unwrap() |= 0x01;
+            let mut signature = signature[..modulus.len()].to_vec();
+            signature[0] &= 0x7F;
+
+            let exponent = if f4 { Exponent::F4 } else { Exponent::Three }.as_bytes();
+            let uint = |bytes: &[u8]| rsa::BoxedUint::from_be_slice_vartime(bytes);
+            let peer = rsa::PublicKey::new_unchecked(uint(&modulus), uint(exponent));
+            let expected = rsa::hazmat::rsa_encrypt(&peer, &uint(&signature)).unwrap().to_be_bytes();
+            let key = PublicKey::new(&modulus, exponent).unwrap();
+            prop_assert_eq!(&key.recover(&signature)[..], &expected[expected.len() - modulus.len()..]);
         }
     }
 }

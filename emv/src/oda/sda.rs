@@ -62,3 +62,34 @@ pub fn verify_static(issuer_key: &IssuerKey, signed: &[u8], static_data: &Static
     signed.verify(static_data)?;
     Ok(signed.data_authentication_code())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{ISSUER, STATIC_DATA, issuer_key};
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn signed(message: &[u8]) -> Vec<u8> {
+        ISSUER.sign(&ISSUER.padded(message.to_vec()), &[STATIC_DATA])
+    }
+
+    fn verified(signed: &[u8]) -> Result<[u8; 2], Fault> {
+        verify_static(&issuer_key(), signed, &StaticData::from(STATIC_DATA))
+    }
+
+    #[test]
+    fn a_good_signature_gives_the_data_authentication_code() {
+        assert_eq!(verified(&signed(&[0x03, 0x01, 0xDA, 0xC0])), Ok([0xDA, 0xC0]));
+    }
+
+    #[test]
+    fn each_step_has_its_fault() {
+        let good = signed(&[0x03, 0x01, 0xDA, 0xC0]);
+        assert_eq!(verified(&[]), Err(Fault::MissingSignature));
+        assert_eq!(verified(&good[1..]), Err(Fault::SignatureLength));
+        assert_eq!(verified(&signed(&[0x05, 0x01, 0xDA, 0xC0])), Err(Fault::SignedDataFormat));
+        assert_eq!(verified(&signed(&[0x03, 0x03, 0xDA, 0xC0])), Err(Fault::HashAlgorithm));
+        let other = StaticData::from(&STATIC_DATA[..5]);
+        assert_eq!(verify_static(&issuer_key(), &good, &other), Err(Fault::HashMismatch));
+    }
+}

@@ -72,3 +72,66 @@ impl fmt::Debug for StaticData {
         write!(f, "StaticData[{}]", self.0.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    const RECORD: &[u8] = &[0x70, 0x05, 0x5F, 0x24, 0x02, 0x30, 0x12];
+
+    #[test]
+    fn records_of_files_1_to_10_lose_their_template_and_others_keep_it() {
+        for (sfi, expected) in [(1, &RECORD[2..]), (10, &RECORD[2..]), (11, RECORD), (30, RECORD)] {
+            let mut data = StaticData::new();
+            data.add_record(sfi, RECORD).unwrap();
+            assert_eq!(data.as_bytes(), expected, "SFI {sfi}");
+        }
+    }
+
+    #[test]
+    fn records_are_concatenated_and_the_aip_comes_last() {
+        let mut data = StaticData::new();
+        data.add_record(1, RECORD).unwrap();
+        data.add_record(1, &[0x70, 0x81, 0x03, 0x9F, 0x4A, 0x00]).unwrap();
+        data.add_tag_list(&[0x82], Aip::from_bytes([0x59, 0x80])).unwrap();
+        assert_eq!(data.as_bytes(), [0x5F, 0x24, 0x02, 0x30, 0x12, 0x9F, 0x4A, 0x00, 0x59, 0x80]);
+    }
+
+    #[test]
+    fn what_is_not_one_template_is_refused() {
+        for record in [
+            &[][..],
+            &[0x70],
+            &[0x70, 0x02, 0x5F],
+            &[0x77, 0x00],
+            &[0x70, 0x00, 0x70, 0x00],
+            &[0x70, 0x00, 0x00],
+            &[0x00, 0x70, 0x00],
+        ] {
+            let mut data = StaticData::new();
+            assert_eq!(data.add_record(1, record), Err(Fault::StaticRecord), "{record:02X?}");
+            assert!(data.as_bytes().is_empty());
+        }
+    }
+
+    #[test]
+    fn the_tag_list_may_name_the_aip_only() {
+        let aip = Aip::from_bytes([0x59, 0x80]);
+        for (list, expected) in [
+            (&[0x82][..], Ok(())),
+            (&[], Ok(())),
+            (&[0x82, 0x82], Err(Fault::SdaTagList)),
+            (&[0x94], Err(Fault::SdaTagList)),
+            (&[0x5F, 0x24], Err(Fault::SdaTagList)),
+        ] {
+            assert_eq!(StaticData::new().add_tag_list(list, aip), expected, "{list:02X?}");
+        }
+    }
+
+    #[test]
+    fn printing_shows_no_record() {
+        let data = StaticData::from(&[0x47, 0x61][..]);
+        assert_eq!(format!("{data:?}"), "StaticData[2]");
+    }
+}
