@@ -68,8 +68,13 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Verifies the whole chain, from the first row.
+    /// Verifies the whole file: SQLite's own structures, and the chain from the first row on.
+    /// Returns how many rows there are.
     pub fn verify(&self) -> Result<Seq, JournalError> {
+        let message: String = self.query_one("PRAGMA integrity_check(1)")?;
+        if message != "ok" {
+            return Err(JournalError::Malformed { path: self.path.clone(), message });
+        }
         Ok(self.verify_from(1)?.map_or(0, |(seq, _)| seq))
     }
 
@@ -91,7 +96,7 @@ impl Journal {
     fn append_rows(&mut self, rows: Vec<(Timestamp, Option<&Token>, String, String)>) -> Result<Seq, JournalError> {
         let path = &self.path;
         let on = |source| JournalError::from_sqlite(path, source);
-        let mut last = self.last.clone();
+        let mut last = self.last;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(on)?;
         for (at, token, event, body) in rows {
             let (seq, previous) = last.map_or((1, Link::GENESIS), |(seq, link)| (seq + 1, link));
@@ -196,33 +201,32 @@ impl Journal {
 
     /// Verifies the chain from row `first` on, taking the row before on trust, and returns its end.
     fn verify_from(&self, first: Seq) -> Result<Option<(Seq, Link)>, JournalError> {
-        let on = |source| JournalError::from_sqlite(&self.path, source);
-        let mut statement = self
-            .connection
-            .prepare("SELECT seq, at, token, event, body, chain FROM journal WHERE seq >= ?1 ORDER BY seq")
-            .map_err(on)?;
         let mut last = None;
-        let start = first.saturating_sub(1).max(1);
-        for row in statement.query_map([start], stored).map_err(on)? {
+        if first > 1 {
+            let before = self.rows("WHERE seq = ?1", [first - 1])?.pop();
+            let before = before.ok_or_else(|| self.damage(first - 1, Damage::Missing))?;
+            last = Some((before.seq, self.link(&before)?));
+        }
+        let on = |source| JournalError::from_sqlite(&self.path, source);
+        let sql = "SELECT seq, at, token, event, body, chain FROM journal WHERE seq >= ?1 ORDER BY seq";
+        let mut statement = self.connection.prepare(sql).map_err(on)?;
+        for row in statement.query_map([first], stored).map_err(on)? {
             let row = row.map_err(on)?;
-            let seq = row.seq;
-            let link = Link::parse(&row.chain).ok_or_else(|| self.damage(seq, Damage::Chain))?;
-            let on_trust = seq < first;
-            if !on_trust {
-                let (expected, previous) = match &last {
-                    None => (1, Link::GENESIS),
-                    Some((seq, link)) => (seq + 1, *link),
-                };
-                if seq != expected {
-                    return Err(self.damage(expected, Damage::Missing));
-                }
-                if previous.next(seq, &row.at, row.token.as_deref(), &row.event, &row.body) != link {
-                    return Err(self.damage(seq, Damage::Chain));
-                }
+            let (expected, previous) = last.map_or((1, Link::GENESIS), |(seq, link)| (seq + 1, link));
+            if row.seq != expected {
+                return Err(self.damage(expected, Damage::Missing));
             }
-            last = Some((seq, link));
+            let link = self.link(&row)?;
+            if previous.next(row.seq, &row.at, row.token.as_deref(), &row.event, &row.body) != link {
+                return Err(self.damage(row.seq, Damage::Chain));
+            }
+            last = Some((row.seq, link));
         }
         Ok(last)
+    }
+
+    fn link(&self, row: &Stored) -> Result<Link, JournalError> {
+        Link::parse(&row.chain).ok_or_else(|| self.damage(row.seq, Damage::Chain))
     }
 }
 
@@ -281,7 +285,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 fn encode(event: &impl Serialize) -> (String, String) {
     let value = serde_json::to_value(event).expect("events are made of strings, numbers and lists");
     let name = value["event"].as_str().expect("the enums are tagged by `event`").to_owned();
-    let body = value.get("body").map_or_else(|| "{}".to_owned(), ToString::to_string);
+    let body = value.get("body").map_or_else(|| "null".to_owned(), ToString::to_string);
     (name, body)
 }
 
@@ -289,3 +293,6 @@ fn decode<E: DeserializeOwned>(event: &str, body: &str) -> Result<E, serde_json:
     let body: serde_json::Value = serde_json::from_str(body)?;
     serde_json::from_value(serde_json::json!({ "event": event, "body": body }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ CREATE TABLE journal (
     at    TEXT NOT NULL,        -- UTC, ISO 8601, milliseconds
     token TEXT,                 -- the transaction; NULL for events of the terminal itself
     event TEXT NOT NULL,        -- what happened
-    body  TEXT NOT NULL,        -- its particulars, JSON
+    body  TEXT NOT NULL,        -- its particulars, JSON; null if there are none
     chain TEXT NOT NULL         -- SHA-256 in hex over the previous row's chain value and this row
 ) STRICT;
 

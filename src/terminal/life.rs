@@ -371,3 +371,6 @@ impl Life {
         self.outputs.push_back(output);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,9 +13,13 @@ mod life;
 mod minor_units;
 mod money;
 mod request;
+#[cfg(test)]
+pub(crate) mod testing;
 mod token;
 mod trace_number;
 mod transaction;
+
+pub use emv::fields::Amount;
 
 pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
 pub use ending::{FinalResult, Reason, ReversalReason};

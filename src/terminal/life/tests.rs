@@ -1,0 +1,344 @@
+use super::*;
+use crate::terminal::testing::{acceptor, approval, at, purchase, refusal, tap};
+use crate::terminal::{Amount, FinalResult};
+
+/// A machine with its surroundings; each step returns what the machine asked for, in short words.
+struct Bench {
+    life: Life,
+    stans: StanCounter,
+    second: i64,
+}
+
+impl Bench {
+    fn open(request: Request) -> Self {
+        Bench { life: Life::open(request, at(0)), stans: StanCounter::after(None), second: 0 }
+    }
+
+    /// A sale up to the tap, its outputs drained.
+    fn at_the_card(request: Request) -> Self {
+        let mut bench = Bench::open(request);
+        bench.outputs();
+        bench.step(Input::ReaderArmed { reader: "counter".to_owned() });
+        bench.step(Input::CardSeen);
+        bench
+    }
+
+    /// A sale whose request has gone to the acquirer, its outputs drained.
+    fn at_the_bank(request: Request) -> Self {
+        let mut bench = Bench::at_the_card(request);
+        bench.step(Input::CardRead(Box::new(tap("t1", TapOutcome::OnlineRequest))));
+        bench
+    }
+
+    fn handle(&mut self, input: Input) -> Result<(), Untimely> {
+        self.second += 1;
+        let context = Context { now: at(self.second), stans: &mut self.stans, acceptor: &acceptor() };
+        self.life.handle(input, context)
+    }
+
+    fn step(&mut self, input: Input) -> Vec<String> {
+        self.handle(input).unwrap();
+        self.outputs()
+    }
+
+    fn outputs(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.life.poll_output()).map(|output| in_short(&output)).collect()
+    }
+
+    fn recover(self) -> (Bench, Vec<String>) {
+        let mut stans = self.stans;
+        let context = Context { now: at(self.second + 100), stans: &mut stans, acceptor: &acceptor() };
+        let life = Life::recover(self.life.transaction().clone(), context).unwrap();
+        let mut bench = Bench { life, stans, second: self.second + 100 };
+        let outputs = bench.outputs();
+        (bench, outputs)
+    }
+
+    fn result(&self) -> Option<FinalResult> {
+        self.life.transaction().result()
+    }
+}
+
+fn in_short(output: &Output) -> String {
+    match output {
+        Output::Note(record) => format!("note {}", record.event.name()),
+        Output::Write(record) => format!("write {}", record.event.name()),
+        Output::Arm { reader } => format!("arm {}", reader.as_deref().unwrap_or("any")),
+        Output::Disarm => "disarm".to_owned(),
+        Output::Authorise(request) => format!("authorise {}", request.stan),
+        Output::Reverse { reversal, repeated, after } => {
+            format!("reverse {} {} after {after:?}", reversal.stan, if *repeated { "again" } else { "first" })
+        }
+        Output::ArmForAnswer(_) => "arm for answer".to_owned(),
+        Output::Publish => "publish".to_owned(),
+    }
+}
+
+#[test]
+fn an_online_sale_is_written_before_it_is_sent_and_before_it_is_told() {
+    let mut bench = Bench::open(purchase("t1"));
+    assert_eq!(bench.outputs(), ["write created", "publish", "arm any"]);
+    assert_eq!(bench.step(Input::ReaderArmed { reader: "counter".to_owned() }), ["note armed", "publish"]);
+    assert_eq!(bench.step(Input::CardSeen), ["note card_seen", "publish"]);
+    assert_eq!(
+        bench.step(Input::CardRead(Box::new(tap("t1", TapOutcome::OnlineRequest)))),
+        ["note card_read", "disarm", "publish", "write online_requested", "authorise 000001", "publish"]
+    );
+    assert_eq!(bench.step(Input::HostAnswered(approval())), ["note online_answered", "write completed", "publish"]);
+    assert_eq!(bench.result(), Some(FinalResult::Approved));
+    assert_eq!(bench.life.transaction().approved_amount(), Some(Amount::from(1250)));
+    assert!(bench.life.is_over());
+}
+
+#[test]
+fn an_offline_approval_is_written_before_it_is_told() {
+    let mut bench = Bench::at_the_card(purchase("t1"));
+    assert_eq!(
+        bench.step(Input::CardRead(Box::new(tap("t1", TapOutcome::Approved)))),
+        ["note card_read", "disarm", "publish", "write completed", "publish"]
+    );
+    assert_eq!(bench.result(), Some(FinalResult::Approved));
+}
+
+#[test]
+fn each_outcome_of_the_tap_has_its_result() {
+    for (outcome, result) in [
+        (TapOutcome::Declined, FinalResult::Declined),
+        (TapOutcome::TryAnotherInterface, FinalResult::OtherInterface),
+        (TapOutcome::EndApplication, FinalResult::Aborted),
+    ] {
+        let mut bench = Bench::at_the_card(purchase("t1"));
+        bench.step(Input::CardRead(Box::new(tap("t1", outcome))));
+        assert_eq!(bench.result(), Some(result));
+        assert_eq!(bench.life.transaction().approved_amount(), None);
+    }
+}
+
+#[test]
+fn try_again_arms_the_reader_once_more() {
+    let mut bench = Bench::at_the_card(purchase("t1"));
+    bench.step(Input::ReaderArmed { reader: "counter".to_owned() });
+    assert_eq!(bench.life.transaction().phase(), Phase::Armed);
+    bench.step(Input::CardSeen);
+    bench.step(Input::CardRead(Box::new(tap("t1", TapOutcome::Approved))));
+    assert_eq!(bench.result(), Some(FinalResult::Approved));
+}
+
+#[test]
+fn a_refusal_of_the_issuer_ends_without_reversal() {
+    let mut bench = Bench::at_the_bank(purchase("t1"));
+    bench.step(Input::HostAnswered(refusal()));
+    assert_eq!(bench.result(), Some(FinalResult::Declined));
+    assert_eq!(bench.life.transaction().reversal(), None);
+}
+
+#[test]
+fn a_request_that_was_not_sent_needs_no_reversal() {
+    let mut bench = Bench::at_the_bank(purchase("t1"));
+    assert_eq!(bench.step(Input::HostFailed(HostFailure::NotSent)), ["write completed", "publish"]);
+    assert_eq!(bench.life.transaction().ending().unwrap().reason, Reason::UnableToGoOnline);
+}
+
+#[test]
+fn a_missing_answer_is_reversed_until_the_acquirer_takes_it() {
+    let mut bench = Bench::at_the_bank(purchase("t1"));
+    assert_eq!(
+        bench.step(Input::HostFailed(HostFailure::NoAnswer)),
+        ["write reversal_requested", "publish", "reverse 000002 first after 0ns"]
+    );
+    for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+        let again = format!("reverse 000002 again after {seconds}s");
+        assert_eq!(bench.step(Input::ReversalFailed), [again]);
+    }
+    assert!(bench.handle(Input::HostAnswered(approval())).is_err(), "an approval that comes late stays unheard");
+    assert_eq!(bench.result(), None);
+    assert_eq!(
+        bench.step(Input::ReversalAnswered { response_code: "00".to_owned() }),
+        ["note reversal_answered", "write completed", "publish"]
+    );
+    assert_eq!(bench.result(), Some(FinalResult::Reversed));
+}
+
+#[test]
+fn a_partial_approval_is_taken_only_by_a_caller_who_wants_it() {
+    let part = |minor: u32| Answer { amount: Some(Amount::from(minor)), ..approval() };
+    let reason_for = |answer, accept_partial| {
+        let mut bench = Bench::at_the_bank(Request { accept_partial, ..purchase("t1") });
+        bench.step(Input::HostAnswered(answer));
+        let transaction = bench.life.transaction();
+        (transaction.approved_amount(), transaction.reversal().map(|reversal| reversal.reason))
+    };
+    assert_eq!(reason_for(part(1000), true), (Some(Amount::from(1000)), None));
+    assert_eq!(reason_for(part(1000), false), (None, Some(ReversalReason::PartialNotAccepted)));
+    assert_eq!(reason_for(part(1250), false), (Some(Amount::from(1250)), None));
+    assert_eq!(reason_for(part(1251), true), (None, Some(ReversalReason::ImplausibleAmount)));
+    assert_eq!(reason_for(part(0), true), (None, Some(ReversalReason::ImplausibleAmount)));
+}
+
+#[test]
+fn cancelling_ends_at_once_before_the_bank_and_reverses_after() {
+    let mut armed = Bench::open(purchase("t1"));
+    armed.outputs();
+    assert_eq!(armed.step(Input::Cancel), ["disarm", "write completed", "publish"]);
+    assert_eq!(armed.result(), Some(FinalResult::Cancelled));
+
+    let mut reading = Bench::at_the_card(purchase("t1"));
+    assert_eq!(reading.step(Input::Cancel), ["disarm", "write completed", "publish"]);
+
+    let mut asking = Bench::at_the_bank(purchase("t1"));
+    assert_eq!(asking.step(Input::Cancel), ["write reversal_requested", "publish", "reverse 000002 first after 0ns"]);
+    assert!(asking.handle(Input::Cancel).is_err(), "once is enough");
+
+    let mut done = Bench::at_the_bank(purchase("t1"));
+    done.step(Input::HostAnswered(approval()));
+    let refused = done.handle(Input::Cancel).unwrap_err();
+    assert_eq!(crate::terminal::Fault::from(refused).name, "AlreadyDone");
+    assert_eq!(done.result(), Some(FinalResult::Approved));
+}
+
+#[test]
+fn nobody_presents_a_card() {
+    let mut bench = Bench::open(purchase("t1"));
+    bench.outputs();
+    bench.step(Input::ReaderArmed { reader: "counter".to_owned() });
+    assert_eq!(bench.step(Input::Deadline), ["disarm", "write completed", "publish"]);
+    assert_eq!(bench.result(), Some(FinalResult::TimedOut));
+}
+
+#[test]
+fn a_time_out_that_races_with_the_card_is_untimely_and_changes_nothing() {
+    let mut bench = Bench::at_the_card(purchase("t1"));
+    let before = bench.life.transaction().clone();
+    assert_eq!(
+        bench.handle(Input::Deadline),
+        Err(Untimely { what: "a time-out of the reader", phase: Phase::CardSeen })
+    );
+    assert_eq!(bench.life.transaction(), &before);
+    assert!(bench.outputs().is_empty());
+}
+
+#[test]
+fn a_card_that_wants_the_answer_decides_last() {
+    let asks = || CardRead { present_again: true, ..tap("t1", TapOutcome::OnlineRequest) };
+    let second_tap = |answer: Answer, outcome: TapOutcome| {
+        let mut bench = Bench::at_the_card(purchase("t1"));
+        bench.step(Input::CardRead(Box::new(asks())));
+        assert_eq!(bench.step(Input::HostAnswered(answer)), ["write online_answered", "arm for answer"]);
+        bench.step(Input::ReaderArmed { reader: "counter".to_owned() });
+        bench.step(Input::CardSeen);
+        bench.step(Input::CardRead(Box::new(tap("t1", outcome))));
+        (bench.result(), bench.life.transaction().reversal().map(|reversal| reversal.reason))
+    };
+    assert_eq!(second_tap(approval(), TapOutcome::Approved), (Some(FinalResult::Approved), None));
+    assert_eq!(second_tap(approval(), TapOutcome::Declined), (None, Some(ReversalReason::DeclinedByCard)));
+    assert_eq!(second_tap(refusal(), TapOutcome::Declined), (Some(FinalResult::Declined), None));
+    assert_eq!(
+        second_tap(refusal(), TapOutcome::Approved),
+        (Some(FinalResult::Declined), None),
+        "no card overrules its issuer"
+    );
+
+    let mut never_back = Bench::at_the_card(purchase("t1"));
+    never_back.step(Input::CardRead(Box::new(asks())));
+    never_back.step(Input::HostAnswered(approval()));
+    never_back.step(Input::ReaderArmed { reader: "counter".to_owned() });
+    never_back.step(Input::Deadline);
+    assert_eq!(never_back.life.transaction().reversal().unwrap().reason, ReversalReason::CardNotPresentedAgain);
+}
+
+#[test]
+fn after_a_restart_what_was_not_told_is_undone() {
+    let (aborted, outputs) = Bench::at_the_card(purchase("t1")).recover();
+    assert_eq!(outputs, ["disarm", "write completed", "publish"]);
+    assert_eq!(aborted.life.transaction().ending().unwrap().reason, Reason::Restarted);
+
+    let (unknown, outputs) = Bench::at_the_bank(purchase("t1")).recover();
+    assert_eq!(outputs, ["write reversal_requested", "publish", "reverse 000002 first after 0ns"]);
+
+    let (_, outputs) = unknown.recover();
+    assert_eq!(outputs, ["publish", "reverse 000002 again after 0ns"], "the same reversal, not another one");
+}
+
+#[test]
+fn an_answer_that_was_written_and_not_told_is_undone_after_a_restart() {
+    let answered = |answer: Answer| {
+        let mut bench = Bench::at_the_bank(purchase("t1"));
+        let event = Event::OnlineAnswered(answer);
+        bench.life.transaction.apply(at(9), &event).unwrap();
+        bench.recover()
+    };
+    let (_, outputs) = answered(approval());
+    assert_eq!(outputs[0], "write reversal_requested");
+    let (declined, outputs) = answered(refusal());
+    assert_eq!(outputs, ["write completed", "publish"]);
+    assert_eq!(declined.result(), Some(FinalResult::Declined));
+}
+
+#[test]
+fn what_is_done_needs_no_recovery() {
+    let mut bench = Bench::at_the_bank(purchase("t1"));
+    bench.step(Input::HostAnswered(approval()));
+    let context = Context { now: at(99), stans: &mut bench.stans, acceptor: &acceptor() };
+    assert!(Life::recover(bench.life.transaction().clone(), context).is_none());
+}
+
+/// Every input in every phase, in some thousand orders: no panic, nothing changed by what is
+/// untimely, one end, and "approved" only where issuer or card approved.
+#[test]
+fn no_order_of_inputs_breaks_the_machine() {
+    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut draw = move |bound: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % bound
+    };
+    let outcomes = [
+        TapOutcome::Approved,
+        TapOutcome::Declined,
+        TapOutcome::OnlineRequest,
+        TapOutcome::OnlineRequest,
+        TapOutcome::TryAnotherInterface,
+        TapOutcome::EndApplication,
+    ];
+    let mut results = std::collections::HashSet::new();
+    for _ in 0..5_000 {
+        let mut bench = Bench::open(Request { accept_partial: draw(2) == 0, ..purchase("t1") });
+        bench.outputs();
+        for _ in 0..30 {
+            let input = match draw(14) {
+                0 | 1 => Input::ReaderArmed { reader: "counter".to_owned() },
+                2 | 3 => Input::CardSeen,
+                4 | 5 => {
+                    let outcome = outcomes[draw(6) as usize];
+                    Input::CardRead(Box::new(CardRead { present_again: draw(3) == 0, ..tap("t1", outcome) }))
+                }
+                6 => Input::HostAnswered(refusal()),
+                7 => Input::HostAnswered(Answer { amount: Some(Amount::from(draw(2_000) as u32)), ..approval() }),
+                8 => Input::HostAnswered(approval()),
+                9 => Input::HostFailed(if draw(2) == 0 { HostFailure::NotSent } else { HostFailure::NoAnswer }),
+                10 => Input::ReversalAnswered { response_code: "00".to_owned() },
+                11 => Input::ReversalFailed,
+                12 => [Input::Cancel, Input::Deadline][draw(2) as usize].clone(),
+                _ => [Input::ReaderFailed, Input::InternalError][draw(2) as usize].clone(),
+            };
+            let before = bench.life.transaction().clone();
+            if bench.handle(input).is_err() {
+                assert_eq!(bench.life.transaction(), &before);
+                assert!(bench.outputs().is_empty());
+            }
+            if before.result().is_some() {
+                assert_eq!(bench.result(), before.result());
+            }
+            bench.outputs();
+        }
+        let transaction = bench.life.transaction();
+        if transaction.result() == Some(FinalResult::Approved) {
+            let offline = transaction.card_read().unwrap().outcome == TapOutcome::Approved;
+            assert!(offline || transaction.is_approved_online());
+            assert_eq!(transaction.reversal(), None);
+        }
+        results.insert(transaction.result());
+    }
+    assert_eq!(results.len(), 8, "seven results and none: {results:?}");
+}

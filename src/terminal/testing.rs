@@ -1,0 +1,70 @@
+//! Transactions for tests.
+
+use emv::fields::Amount;
+use jiff::Timestamp;
+
+use super::*;
+use crate::keys::StorageKey;
+
+/// So many seconds into the tests' day.
+pub(crate) fn at(second: i64) -> Timestamp {
+    let start: Timestamp = "2026-11-24T05:36:00Z".parse().expect("a timestamp");
+    start + jiff::SignedDuration::from_secs(second)
+}
+
+/// A purchase for 12.50 EUR.
+pub(crate) fn purchase(token: &str) -> Request {
+    Request {
+        token: token.parse().expect("a token"),
+        kind: TransactionType::Purchase,
+        amount: Amount::from(1250),
+        amount_other: None,
+        currency: Currency::from_alpha("EUR").expect("in the table"),
+        reader: None,
+        reference: None,
+        accept_partial: false,
+    }
+}
+
+/// A tap of a Visa card with this outcome.
+pub(crate) fn tap(token: &str, outcome: TapOutcome) -> CardRead {
+    let pan = emv::fields::Pan::from_digits("4761739001010119").expect("a test PAN");
+    let expiry = emv::fields::YearMonth::new(31, 12).expect("a month");
+    let card = Card { pan, expiry, sequence_number: Some(1) };
+    CardRead {
+        outcome,
+        present_again: false,
+        cvm: Cvm::NoCvm,
+        scheme: Some("visa".to_owned()),
+        application_label: Some("VISA CREDIT".to_owned()),
+        pan: Some(MaskedPan::from(&card.pan)),
+        card: Some(StorageKey::from_bytes(&[7; 32]).seal(token, &card.to_bytes())),
+        data: TapData {
+            aid: "A0000000031010".parse().ok(),
+            tvr: "0000000000".parse().ok(),
+            application_cryptogram: "0011223344556677".parse().ok(),
+            ..TapData::default()
+        },
+    }
+}
+
+/// The issuer's approval.
+pub(crate) fn approval() -> Answer {
+    Answer {
+        approved: true,
+        response_code: "00".to_owned(),
+        authorisation_code: Some("A1B2C3".to_owned()),
+        amount: None,
+        issuer_authentication_data: None,
+    }
+}
+
+/// The issuer's refusal.
+pub(crate) fn refusal() -> Answer {
+    Answer { approved: false, response_code: "05".to_owned(), authorisation_code: None, ..approval() }
+}
+
+/// The names by which the acquirer knows the terminal.
+pub(crate) fn acceptor() -> Acceptor {
+    Acceptor { terminal_id: "TERM0001".to_owned(), merchant_id: "MERCHANT0000001".to_owned() }
+}
