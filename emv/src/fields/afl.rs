@@ -1,6 +1,7 @@
 //! The Application File Locator.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::Error;
 
@@ -72,6 +73,20 @@ impl AflEntry {
             number,
             signed: number - self.first < self.signed,
         })
+    }
+}
+
+impl fmt::Display for AflEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.last - self.first {
+            0 => write!(f, "SFI {}, record {}", self.sfi, self.first)?,
+            _ => write!(f, "SFI {}, records {} to {}", self.sfi, self.first, self.last)?,
+        }
+        match self.signed {
+            0 => Ok(()),
+            signed if signed > self.last - self.first => f.write_str(", signed"),
+            signed => write!(f, ", the first {signed} signed"),
+        }
     }
 }
 

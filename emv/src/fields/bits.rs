@@ -42,6 +42,12 @@ impl<T> Bit<T> {
     }
 }
 
+/// A value that is nothing but bits, for code that tells what bits say.
+pub(super) trait BitField: for<'a> TryFrom<&'a [u8], Error = super::Error> {
+    /// What the bits that are set say, in the order of the bits.
+    fn meanings(self) -> impl Iterator<Item = &'static str>;
+}
+
 /// Defines a bit field: its name, its length in bytes, and for each bit a name, its (byte, bit) as
 /// the books count, and what it says when set. Where the value at first is not all zeros, it stands
 /// after the length.
@@ -112,6 +118,12 @@ macro_rules! bit_field {
             /// What the bits that are set say, in the order of the bits.
             pub fn meanings(self) -> impl Iterator<Item = &'static str> {
                 Self::BITS.iter().filter(move |(bit, _)| self.has(*bit)).map(|(_, meaning)| *meaning)
+            }
+        }
+
+        impl $crate::fields::bits::BitField for $name {
+            fn meanings(self) -> impl Iterator<Item = &'static str> {
+                $name::meanings(self)
             }
         }
 

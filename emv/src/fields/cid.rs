@@ -55,10 +55,19 @@ impl CryptogramInformationData {
         CryptogramType::of(self.0[0])
     }
 
-    /// The reason or advice code, 0 to 7: 0 no information, 1 service not allowed, 2 PIN try limit
-    /// exceeded, 3 issuer authentication failed.
+    /// The reason or advice code, 0 to 7; 0 gives no information.
     pub const fn reason(self) -> u8 {
         self.0[0] & 0x07
+    }
+
+    /// What the reason or advice code says, where it says something.
+    pub const fn reason_name(self) -> Option<&'static str> {
+        match self.reason() {
+            1 => Some("service not allowed"),
+            2 => Some("PIN try limit exceeded"),
+            3 => Some("issuer authentication failed"),
+            _ => None,
+        }
     }
 }
 

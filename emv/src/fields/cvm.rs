@@ -1,6 +1,7 @@
 //! Cardholder verification: the list the card gives and the result the terminal reports.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::{Amount, Error, exactly};
 
@@ -77,6 +78,38 @@ impl CvMethod {
     }
 }
 
+impl fmt::Display for CvMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CvMethod::Fail => "fail CVM processing",
+            CvMethod::PlaintextPin => "plaintext PIN verified by ICC",
+            CvMethod::OnlinePin => "enciphered PIN verified online",
+            CvMethod::PlaintextPinAndSignature => "plaintext PIN verified by ICC and signature",
+            CvMethod::EncipheredPin => "enciphered PIN verified by ICC",
+            CvMethod::EncipheredPinAndSignature => "enciphered PIN verified by ICC and signature",
+            CvMethod::Signature => "signature",
+            CvMethod::NoCvm => "no CVM required",
+            CvMethod::Biometric { biometric, online } => {
+                let how = if *online { "online" } else { "offline" };
+                return write!(f, "{biometric} biometric verified {how}");
+            }
+            CvMethod::Unrecognised(code) => return write!(f, "unrecognised CVM {code:02X}"),
+        })
+    }
+}
+
+impl fmt::Display for Biometric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Biometric::Facial => "facial",
+            Biometric::Finger => "finger",
+            Biometric::Palm => "palm",
+            Biometric::Iris => "iris",
+            Biometric::Voice => "voice",
+        })
+    }
+}
+
 /// When a rule applies (EMV Book 3, Annex C3, second byte of a rule).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CvmCondition {
@@ -123,6 +156,24 @@ impl CvmCondition {
     }
 }
 
+impl fmt::Display for CvmCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CvmCondition::Always => "always",
+            CvmCondition::UnattendedCash => "if unattended cash",
+            CvmCondition::NoCashNorCashback => "if not unattended cash, not manual cash and not purchase with cashback",
+            CvmCondition::TerminalSupportsCvm => "if the terminal supports it",
+            CvmCondition::ManualCash => "if manual cash",
+            CvmCondition::Cashback => "if purchase with cashback",
+            CvmCondition::UnderX => "if in the application currency and under X",
+            CvmCondition::OverX => "if in the application currency and over X",
+            CvmCondition::UnderY => "if in the application currency and under Y",
+            CvmCondition::OverY => "if in the application currency and over Y",
+            CvmCondition::Unrecognised(code) => return write!(f, "on unrecognised condition {code:02X}"),
+        })
+    }
+}
+
 /// One rule of a CVM List: two bytes (EMV Book 3, Annex C3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CvRule {
@@ -160,6 +211,13 @@ impl CvRule {
     /// verification fails there and then.
     pub const fn continues_if_unsuccessful(self) -> bool {
         self.code & 0x40 != 0
+    }
+}
+
+impl fmt::Display for CvRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let then = if self.continues_if_unsuccessful() { "the next rule" } else { "verification fails" };
+        write!(f, "{}, {}; if unsuccessful, {then}", self.method(), self.condition())
     }
 }
 
@@ -275,6 +333,26 @@ impl CvmResults {
             1 => CvmResult::Failed,
             2 => CvmResult::Successful,
             other => CvmResult::Rfu(other),
+        }
+    }
+}
+
+impl fmt::Display for CvmResults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.performed() {
+            Some(method) => write!(f, "{method}, {}: {}", self.condition(), self.result()),
+            None => write!(f, "no CVM performed: {}", self.result()),
+        }
+    }
+}
+
+impl fmt::Display for CvmResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CvmResult::Unknown => f.write_str("unknown"),
+            CvmResult::Failed => f.write_str("failed"),
+            CvmResult::Successful => f.write_str("successful"),
+            CvmResult::Rfu(code) => write!(f, "RFU {code:02X}"),
         }
     }
 }

@@ -17,6 +17,7 @@ mod ctq;
 mod cvm;
 mod date;
 mod digits;
+mod meanings;
 mod pan;
 mod terminal;
 mod track2;
@@ -33,6 +34,7 @@ pub use cid::{CryptogramInformationData, CryptogramType, ReferenceControlParamet
 pub use ctq::Ctq;
 pub use cvm::{Biometric, CvMethod, CvRule, CvmCondition, CvmList, CvmResult, CvmResults};
 pub use date::{Date, YearMonth};
+pub use meanings::meanings;
 pub use pan::Pan;
 pub use terminal::{
     AdditionalTerminalCapabilities, OperationalControl, TerminalCapabilities, TerminalEnvironment, TerminalType,
@@ -91,6 +93,9 @@ pub enum Error {
     /// Issuer Application Data (C-3) has 5 to 32 bytes.
     #[error("Issuer Application Data has 5 to 32 bytes, not {0}")]
     IssuerApplicationDataLength(usize),
+    /// A data object list is not a list of tags and lengths.
+    #[error("not a data object list: {0}")]
+    DataObjectList(crate::tlv::Error),
     /// A CVM List is two amounts and then pairs of bytes.
     #[error("a CVM List has 8 bytes and then 2 for each rule, not {0} in all")]
     CvmListLength(usize),

@@ -1,5 +1,7 @@
 //! What the terminal is and can do: its type, its capabilities and its additional capabilities.
 
+use core::fmt;
+
 use super::bits::bit_field;
 use super::{Error, exactly};
 
@@ -63,6 +65,23 @@ impl TerminalType {
             online: matches!(kind, 1 | 2 | 4 | 5),
             offline: matches!(kind, 2 | 3 | 5 | 6),
         }
+    }
+}
+
+impl fmt::Display for TerminalType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.operational_control() {
+            OperationalControl::FinancialInstitution => "financial institution",
+            OperationalControl::Merchant => "merchant",
+            OperationalControl::Cardholder => "cardholder",
+        })?;
+        let TerminalEnvironment { attended, online, offline } = self.environment();
+        f.write_str(if attended { ", attended" } else { ", unattended" })?;
+        f.write_str(match (online, offline) {
+            (true, true) => ", offline with online capability",
+            (true, false) => ", online only",
+            (false, _) => ", offline only",
+        })
     }
 }
 

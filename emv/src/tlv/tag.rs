@@ -72,7 +72,7 @@ impl core::str::FromStr for Tag {
 
     /// Reads a tag written in hexadecimal, as `9F02`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.is_empty() || text.len() % 2 != 0 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+        if text.is_empty() || !text.len().is_multiple_of(2) || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
             return Err(super::Error::MalformedTag);
         }
         let number = u32::from_str_radix(text, 16).map_err(|_| super::Error::MalformedTag)?;

@@ -5,6 +5,7 @@ mod error_indication;
 mod integrated_data_storage;
 mod mobile;
 mod outcome_parameter_set;
+mod terminal_risk_management_data;
 mod user_interface_request;
 
 pub use configuration::{
@@ -18,4 +19,5 @@ pub use integrated_data_storage::{
 };
 pub use mobile::{MobileSupportIndicator, PosCardholderInteractionInformation, ThirdPartyData};
 pub use outcome_parameter_set::{OutcomeCvm, OutcomeParameterSet, OutcomeStart, OutcomeStatus};
+pub use terminal_risk_management_data::TerminalRiskManagementData;
 pub use user_interface_request::{UiStatus, UserInterfaceRequestData, ValueQualifier};

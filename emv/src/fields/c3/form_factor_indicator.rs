@@ -36,7 +36,10 @@ bit_field! {
 }
 
 impl FormFactorIndicator {
-    /// The version of bytes 1 to 3; 1 is the only one known.
+    /// The version of bytes 1 to 3 whose meaning is known.
+    pub const VERSION: u8 = 1;
+
+    /// The version of bytes 1 to 3.
     pub const fn version(self) -> u8 {
         self.0[0] >> 5
     }
