@@ -50,6 +50,11 @@ bit_field! {
 }
 
 impl CryptogramInformationData {
+    /// Announces this cryptogram, without advice or reason.
+    pub const fn new(cryptogram_type: CryptogramType) -> Self {
+        CryptogramInformationData([cryptogram_type.bits()])
+    }
+
     /// Which cryptogram it is.
     pub const fn cryptogram_type(self) -> CryptogramType {
         CryptogramType::of(self.0[0])

@@ -1,0 +1,164 @@
+//! An application as the issuer put it on the card: its file control information, its records and
+//! its key for cryptograms.
+
+use std::collections::BTreeMap;
+
+use emv::dict;
+use emv::fields::Aip;
+use emv::tlv::{Tag, Writer};
+
+use super::personality::{Application, ApplicationTable, Authentication};
+use super::{dol, mastercard, visa};
+use crate::Scheme;
+use crate::ca::{SignedDataFormat, certify_icc, sign_dynamic_data, sign_static_data};
+use crate::crypto::Key;
+
+/// Where a record stands: short file identifier and record number.
+pub(super) type Place = (u8, u8);
+
+/// A personalised application.
+#[derive(Debug)]
+pub(super) struct Issued {
+    pub(super) application: Application,
+    /// The answer to SELECT.
+    pub(super) fci: Vec<u8>,
+    pub(super) aip: Aip,
+    /// The value of the Application File Locator; empty where there is nothing to read.
+    pub(super) afl: Vec<u8>,
+    /// The answers to READ RECORD.
+    pub(super) records: BTreeMap<Place, Vec<u8>>,
+    /// ICC Master Key for Application Cryptograms.
+    pub(super) master_key: Key,
+}
+
+/// The file with the application's data, which are signed.
+const DATA_FILE: u8 = 2;
+/// The file with the certificates.
+const CERTIFICATE_FILE: u8 = 3;
+/// The record with which a Visa card ends a transaction: what it signed in this one.
+pub(super) const DYNAMIC_RECORD: Place = (4, 1);
+/// The issuer's own mark in Signed Static Application Data.
+const DATA_AUTHENTICATION_CODE: [u8; 2] = [0xDA, 0xC0];
+
+impl Issued {
+    /// Personalises an application.
+    pub(super) fn new(application: &Application) -> Self {
+        let table = &application.table;
+        let (aip, pdol, data) = match application.scheme {
+            Scheme::Visa => (visa::aip(table), Some(visa::PDOL), visa::application_data(table)),
+            Scheme::Mastercard => (mastercard::aip(table), None, Some(mastercard::application_data(table))),
+        };
+        let authenticated = table.authentication != Authentication::None;
+
+        let mut files = Vec::new();
+        if let Some(data) = &data {
+            files.push((DATA_FILE, vec![data.clone()]));
+        }
+        if authenticated {
+            let static_data = [data.as_deref().unwrap_or_default(), aip.as_bytes()].concat();
+            files.push((CERTIFICATE_FILE, certificate_records(application, &static_data)));
+        }
+        let mut afl = Vec::new();
+        let mut records = BTreeMap::new();
+        for (sfi, contents) in files {
+            let signed = u8::from(authenticated && sfi == DATA_FILE);
+            afl.extend([sfi << 3, 1, contents.len() as u8, signed]);
+            records.extend((1..).zip(contents).map(|(number, content)| ((sfi, number), record(&content))));
+        }
+        if table.authentication == Authentication::Fdda {
+            let (sfi, number) = DYNAMIC_RECORD;
+            afl.extend([sfi << 3, number, number, 0]);
+        }
+
+        let issuer_key = &application.scheme.keys().issuer.ac_master_key;
+        Issued {
+            fci: fci(table, pdol),
+            aip,
+            afl,
+            records,
+            master_key: application.version.icc_master_key(issuer_key, table.pan.digits(), table.sequence_number),
+            application: application.clone(),
+        }
+    }
+
+    /// Signed Dynamic Application Data of this card; wrong ones where the personality says so.
+    pub(super) fn sign(&self, format: SignedDataFormat, dynamic_data: &[u8], terminal_data: &[u8]) -> Vec<u8> {
+        let mut signature = sign_dynamic_data(&self.application.scheme.keys().icc, format, dynamic_data, terminal_data);
+        self.application.table.fault.apply(&mut signature);
+        signature
+    }
+
+    /// An Application Cryptogram of this card, over what `value` gives.
+    pub(super) fn cryptogram<'v>(&self, value: impl Fn(Tag) -> Option<&'v [u8]>) -> [u8; 8] {
+        let cryptogram = self.application.version.cryptogram(&self.master_key, value);
+        cryptogram.expect("the card's lists ask for all that its cryptogram version needs")
+    }
+
+    /// Eight bytes that nobody without the card's key can foresee, other ones for each transaction.
+    pub(super) fn dynamic_number(&self, atc: [u8; 2]) -> [u8; 8] {
+        self.master_key.encrypt([0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, atc[0], atc[1]])
+    }
+}
+
+/// An answer to READ RECORD (EMV Book 3, 6.5.11.4).
+pub(super) fn record(content: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.put(dict::READ_RECORD_RESPONSE_MESSAGE_TEMPLATE, content);
+    writer.into_bytes()
+}
+
+/// The answer to SELECT (EMV Book 1, 11.3.4).
+fn fci(table: &ApplicationTable, pdol: Option<dol::List>) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.template(dict::FCI_TEMPLATE, |fci| {
+        fci.put(dict::DF_NAME, &table.aid).template(dict::FCI_PROPRIETARY_TEMPLATE, |proprietary| {
+            proprietary.put(dict::APPLICATION_LABEL, table.label.as_bytes());
+            if table.priority != 0 {
+                proprietary.put(dict::APPLICATION_PRIORITY_INDICATOR, &[table.priority]);
+            }
+            if let Some(pdol) = pdol {
+                proprietary.put(dict::PDOL, &dol::encode(pdol));
+            }
+            proprietary.put(dict::LANGUAGE_PREFERENCE, b"en");
+            if let Some(name) = &table.preferred_name {
+                // Part 1 of ISO/IEC 8859.
+                proprietary.put(dict::ISSUER_CODE_TABLE_INDEX, &[0x01]);
+                proprietary.put(dict::APPLICATION_PREFERRED_NAME, name.as_bytes());
+            }
+        });
+    });
+    writer.into_bytes()
+}
+
+/// The contents of the records that prove the card genuine. A certificate under a key of 1984 bits
+/// fills a record of its own.
+fn certificate_records(application: &Application, static_data: &[u8]) -> Vec<Vec<u8>> {
+    let table = &application.table;
+    let keys = application.scheme.keys();
+    let pan = table.pan.digits();
+    let issuer = keys.ca.certify_issuer(pan, &keys.issuer.rsa);
+
+    let mut issuer_key = Writer::new();
+    issuer_key.put(dict::CA_PUBLIC_KEY_INDEX, &[table.fault.ca_index.unwrap_or(keys.ca.index)]);
+    issuer_key.put(dict::ISSUER_PUBLIC_KEY_EXPONENT, &issuer.exponent);
+    if !issuer.remainder.is_empty() {
+        issuer_key.put(dict::ISSUER_PUBLIC_KEY_REMAINDER, &issuer.remainder);
+    }
+    let mut issuer_certificate = Writer::new();
+    issuer_certificate.put(dict::ISSUER_PUBLIC_KEY_CERTIFICATE, &issuer.certificate);
+
+    let mut last = Writer::new();
+    if table.authentication == Authentication::Sda {
+        let mut signature = sign_static_data(&keys.issuer.rsa, DATA_AUTHENTICATION_CODE, static_data);
+        table.fault.apply(&mut signature);
+        last.put(dict::SIGNED_STATIC_APPLICATION_DATA, &signature);
+    } else {
+        let icc = certify_icc(&keys.issuer.rsa, pan, &keys.icc, static_data);
+        last.put(dict::ICC_PUBLIC_KEY_CERTIFICATE, &icc.certificate);
+        last.put(dict::ICC_PUBLIC_KEY_EXPONENT, &icc.exponent);
+        if !icc.remainder.is_empty() {
+            last.put(dict::ICC_PUBLIC_KEY_REMAINDER, &icc.remainder);
+        }
+    }
+    [issuer_key, issuer_certificate, last].map(Writer::into_bytes).into()
+}

@@ -1,0 +1,261 @@
+//! A contactless payment card: it answers commands as its [`Personality`] says, with real
+//! cryptograms and real signatures.
+//!
+//! The card has no clock and draws no random number. What must not be foreseen it computes from its
+//! key and its transaction counter, so that the same commands always give the same answers.
+
+mod command;
+mod data;
+mod dol;
+mod issued;
+mod mastercard;
+mod personality;
+mod visa;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use emv::dict;
+use emv::tlv::{Tag, Tlv, Writer};
+
+use self::command::{Command, Status};
+use self::dol::Values;
+use self::issued::{DYNAMIC_RECORD, Issued};
+pub use self::personality::{Personality, PersonalityError};
+use crate::Scheme;
+
+/// A card. It keeps its transaction counters as long as it lives, in the field and out of it.
+#[derive(Debug)]
+pub struct Card {
+    applications: Vec<Application>,
+    delay: Duration,
+    torn_at: Option<NonZeroU32>,
+    /// Commands since the card entered the field.
+    commands: u32,
+    selected: Option<Selected>,
+}
+
+/// What a card does upon a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The response APDU; nothing where the card left the field.
+    pub response: Option<Vec<u8>>,
+    /// How long the card takes before it answers, or leaves.
+    pub delay: Duration,
+}
+
+#[derive(Debug)]
+struct Application {
+    issued: Issued,
+    /// Application Transaction Counter: how many transactions were begun.
+    atc: u16,
+}
+
+/// The file that the last SELECT selected.
+#[derive(Debug)]
+enum Selected {
+    /// The directory of the card's applications.
+    Ppse,
+    /// An application, by its index, and its transaction once that has begun.
+    Application(usize, Option<Transaction>),
+}
+
+/// A transaction, from GET PROCESSING OPTIONS on.
+#[derive(Debug)]
+struct Transaction {
+    atc: [u8; 2],
+    /// The record that holds what was signed in this transaction.
+    dynamic_record: Option<Vec<u8>>,
+    /// Whether the cryptogram was given: there is one in each transaction.
+    cryptogram_given: bool,
+}
+
+/// The name of the Proximity Payment System Environment (EMV Contactless Book B, 3.3.2).
+const PPSE: &[u8] = b"2PAY.SYS.DDF01";
+
+impl Card {
+    /// What PC/SC readers present for a contactless card of ISO/IEC 14443-4 type A without
+    /// historical bytes (PC/SC part 3).
+    pub const ATR: [u8; 5] = [0x3B, 0x80, 0x80, 0x01, 0x01];
+
+    /// A new card.
+    pub fn new(personality: &Personality) -> Self {
+        let application = |application| Application { issued: Issued::new(application), atc: 0 };
+        Card {
+            applications: personality.applications.iter().map(application).collect(),
+            delay: Duration::from_millis(personality.delay_ms),
+            torn_at: personality.torn_at,
+            commands: 0,
+            selected: None,
+        }
+    }
+
+    /// The card enters the field, or the reader resets it.
+    pub fn reset(&mut self) {
+        self.commands = 0;
+        self.selected = None;
+    }
+
+    /// Carries out a command APDU.
+    pub fn transmit(&mut self, command: &[u8]) -> Answer {
+        self.commands += 1;
+        let response = match self.carry_out(command) {
+            Ok(data) => [&data[..], &Status::SUCCESS.0].concat(),
+            Err(status) => status.0.to_vec(),
+        };
+        let torn = self.torn_at.is_some_and(|number| number.get() == self.commands);
+        if torn {
+            self.torn_at = None;
+            self.selected = None;
+        }
+        Answer { response: (!torn).then_some(response), delay: self.delay }
+    }
+
+    fn carry_out(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Status> {
+        let command = Command::parse(bytes)?;
+        match (command.cla, command.ins) {
+            (0x00, 0xA4) => self.select(command),
+            (0x00, 0xB2) => self.read_record(command),
+            (0x80, 0xA8) => self.get_processing_options(command),
+            (0x80, 0xAE) => self.generate_ac(command),
+            (0x80, 0xCA) => self.get_data(command),
+            (0x00 | 0x80, _) => Err(Status::INSTRUCTION_NOT_SUPPORTED),
+            _ => Err(Status::CLASS_NOT_SUPPORTED),
+        }
+    }
+
+    /// SELECT by name, whole or partial, first or next occurrence (EMV Book 1, 11.3).
+    fn select(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        let next_occurrence = match (command.p1, command.p2) {
+            (0x04, 0x00) => false,
+            (0x04, 0x02) => true,
+            _ => return Err(Status::INCORRECT_P1_P2),
+        };
+        if command.data == PPSE && !next_occurrence {
+            self.selected = Some(Selected::Ppse);
+            return Ok(self.directory());
+        }
+        let first = match self.selected {
+            Some(Selected::Application(last, _)) if next_occurrence => last + 1,
+            _ => 0,
+        };
+        let named = |application: &Application| {
+            !command.data.is_empty() && application.issued.application.table.aid.starts_with(command.data)
+        };
+        let found = (first..self.applications.len()).find(|index| named(&self.applications[*index]));
+        // What was selected before is so no longer, whether or not something is found.
+        self.selected = found.map(|index| Selected::Application(index, None));
+        found.map(|index| self.applications[index].issued.fci.clone()).ok_or(Status::FILE_NOT_FOUND)
+    }
+
+    /// The answer to SELECT of the PPSE: an entry for each application (EMV Contactless Book B, 3.3.2).
+    fn directory(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.template(dict::FCI_TEMPLATE, |fci| {
+            fci.put(dict::DF_NAME, PPSE).template(dict::FCI_PROPRIETARY_TEMPLATE, |proprietary| {
+                proprietary.template(dict::FCI_ISSUER_DISCRETIONARY_DATA, |discretionary| {
+                    for Application { issued, .. } in &self.applications {
+                        let table = &issued.application.table;
+                        discretionary.template(dict::APPLICATION_TEMPLATE, |entry| {
+                            entry.put(dict::ADF_NAME, &table.aid);
+                            entry.put(dict::APPLICATION_LABEL, table.label.as_bytes());
+                            if table.priority != 0 {
+                                entry.put(dict::APPLICATION_PRIORITY_INDICATOR, &[table.priority]);
+                            }
+                        });
+                    }
+                });
+            });
+        });
+        writer.into_bytes()
+    }
+
+    /// GET PROCESSING OPTIONS begins a transaction, one for each selection (EMV Book 3, 6.5.8).
+    fn get_processing_options(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        if (command.p1, command.p2) != (0x00, 0x00) {
+            return Err(Status::INCORRECT_P1_P2);
+        }
+        let Some(Selected::Application(index, transaction @ None)) = &mut self.selected else {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        };
+        let Application { issued, atc } = &mut self.applications[*index];
+        let template = Tlv::parse(command.data).map_err(|_| Status::INCORRECT_DATA)?;
+        if template.tag != dict::COMMAND_TEMPLATE {
+            return Err(Status::INCORRECT_DATA);
+        }
+        let pdol = match issued.application.scheme {
+            Scheme::Visa => visa::PDOL,
+            Scheme::Mastercard => &[],
+        };
+        let terminal = Values::parse(pdol, template.value).ok_or(Status::WRONG_LENGTH)?;
+
+        let next = atc.checked_add(1).ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+        let atc_bytes = next.to_be_bytes();
+        let (response, dynamic_record) = match issued.application.scheme {
+            Scheme::Visa => {
+                let processed = visa::process(issued, atc_bytes, terminal)?;
+                (processed.response, processed.dynamic_record)
+            }
+            Scheme::Mastercard => (mastercard::processing_options(issued), None),
+        };
+        *atc = next;
+        *transaction = Some(Transaction { atc: atc_bytes, dynamic_record, cryptogram_given: false });
+        Ok(response)
+    }
+
+    /// READ RECORD (EMV Book 3, 6.5.11), of the records in the Application File Locator.
+    fn read_record(&self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        let (sfi, number) = (command.p2 >> 3, command.p1);
+        if command.p2 & 0x07 != 0x04 || sfi == 0 || number == 0 {
+            return Err(Status::INCORRECT_P1_P2);
+        }
+        let Some(Selected::Application(index, Some(transaction))) = &self.selected else {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        };
+        let records = &self.applications[*index].issued.records;
+        let dynamic = transaction.dynamic_record.as_ref().filter(|_| (sfi, number) == DYNAMIC_RECORD);
+        if let Some(record) = dynamic.or_else(|| records.get(&(sfi, number))) {
+            return Ok(record.clone());
+        }
+        let file_exists = sfi == DYNAMIC_RECORD.0 && transaction.dynamic_record.is_some()
+            || records.keys().any(|(file, _)| *file == sfi);
+        Err(if file_exists { Status::RECORD_NOT_FOUND } else { Status::FILE_NOT_FOUND })
+    }
+
+    /// GENERATE AC (EMV Book 3, 6.5.5), once in a transaction. A Visa card has given its cryptogram
+    /// before.
+    fn generate_ac(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        if command.p2 != 0x00 {
+            return Err(Status::INCORRECT_P1_P2);
+        }
+        let Some(Selected::Application(index, Some(transaction))) = &mut self.selected else {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        };
+        let issued = &self.applications[*index].issued;
+        if issued.application.scheme != Scheme::Mastercard || transaction.cryptogram_given {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        let terminal = Values::parse(mastercard::CDOL1, command.data).ok_or(Status::WRONG_LENGTH)?;
+        let response = mastercard::generate_ac(issued, transaction.atc, command.p1, terminal)?;
+        transaction.cryptogram_given = true;
+        Ok(response)
+    }
+
+    /// GET DATA (EMV Book 3, 6.5.7) of the counters.
+    fn get_data(&self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        let Some(Selected::Application(index, _)) = &self.selected else {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        };
+        let tag = Tag::new(u32::from(u16::from_be_bytes([command.p1, command.p2])));
+        let mut writer = Writer::new();
+        match tag {
+            dict::ATC => writer.put(tag, &self.applications[*index].atc.to_be_bytes()),
+            dict::PIN_TRY_COUNTER => writer.put(tag, &[3]),
+            _ => return Err(Status::REFERENCED_DATA_NOT_FOUND),
+        };
+        Ok(writer.into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests;
