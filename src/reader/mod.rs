@@ -17,6 +17,7 @@
 //! transaction, both may see a card: each conversation begins by claiming the transaction, and returns at once if
 //! another reader was first.
 
+pub mod atr;
 pub mod family;
 pub mod pcsc;
 mod station;

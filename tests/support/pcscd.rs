@@ -4,6 +4,8 @@
 //! test's. Clients find the socket through `PCSCLITE_CSOCK_NAME`; as a process cannot safely change its own
 //! environment, [`isolated`] runs the test's body in a second process of the same test program.
 
+#![allow(dead_code, reason = "every test program uses its part of this")]
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -19,11 +21,11 @@ const SOCKET_VARIABLE: &str = "PCSCLITE_CSOCK_NAME";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The ATR that a contactless reader composes for an ISO/IEC 14443-4 card of type A without historical bytes.
-pub const CONTACTLESS_ATR: [u8; 5] = [0x3B, 0x80, 0x80, 0x01, 0x01];
+pub(crate) const CONTACTLESS_ATR: [u8; 5] = [0x3B, 0x80, 0x80, 0x01, 0x01];
 
 /// Runs `body` with a pcscd of its own, not started yet; `test` is the full name of the test that calls. Where no
 /// pcscd can be run, says why and skips the test.
-pub fn isolated(test: &str, body: impl FnOnce(&mut Pcscd)) {
+pub(crate) fn isolated(test: &str, body: impl FnOnce(&mut Pcscd)) {
     if let Some(reason) = unavailable() {
         println!("{test}: skipped, because {reason}");
         return;
@@ -73,7 +75,7 @@ fn in_namespace(script: &str) -> Command {
 }
 
 /// A pcscd with two virtual readers, [`Pcscd::READERS`].
-pub struct Pcscd {
+pub(crate) struct Pcscd {
     directory: PathBuf,
     /// Where the first reader listens for its card; the second does at the port above.
     port: u16,
@@ -82,10 +84,10 @@ pub struct Pcscd {
 
 impl Pcscd {
     /// The names of the readers.
-    pub const READERS: [&'static str; 2] = ["Virtual PCD 00 00", "Virtual PCD 00 01"];
+    pub(crate) const READERS: [&'static str; 2] = ["Virtual PCD 00 00", "Virtual PCD 00 01"];
 
     /// A pcscd whose socket will be `pcscd.comm` in that directory.
-    pub fn new(directory: &Path) -> io::Result<Self> {
+    pub(crate) fn new(directory: &Path) -> io::Result<Self> {
         let port = two_free_ports()?;
         let configuration = directory.join("reader.conf.d");
         fs::create_dir_all(&configuration)?;
@@ -97,17 +99,17 @@ impl Pcscd {
     }
 
     /// What `PCSCLITE_CSOCK_NAME` must be for clients.
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.directory.join("pcscd.comm")
     }
 
     /// The TCP port at which reader 0 or 1 listens for its card.
-    pub fn port(&self, reader: u16) -> u16 {
+    pub(crate) fn port(&self, reader: u16) -> u16 {
         self.port + reader
     }
 
     /// Starts it and waits until it takes clients.
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.directory.join("log"));
         let log = log.expect("the test's directory can be written");
         let script = "mount -t tmpfs none /run; mkdir /run/pcscd; mount --bind \"$DIRECTORY\" /run/pcscd
@@ -123,7 +125,7 @@ impl Pcscd {
     }
 
     /// Kills it as a crash would: nothing is cleaned up.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut daemon) = self.daemon.take() {
             daemon.kill().expect("it runs until here");
             daemon.wait().expect("it was started here");
@@ -132,7 +134,11 @@ impl Pcscd {
 
     /// Lays a card on reader 0 or 1. It answers each command with what `answer` returns, and is torn off instead where
     /// that is nothing.
-    pub fn lay(&self, reader: u16, answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> VirtualCard {
+    pub(crate) fn lay(
+        &self,
+        reader: u16,
+        answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static,
+    ) -> VirtualCard {
         let port = self.port(reader);
         let stream = eventually("the virtual reader takes a card", || TcpStream::connect(("127.0.0.1", port)).ok());
         stream.set_nodelay(true).expect("a socket takes this option");
@@ -149,7 +155,7 @@ impl Drop for Pcscd {
 }
 
 /// A card on a virtual reader. Dropping it takes it away.
-pub struct VirtualCard {
+pub(crate) struct VirtualCard {
     stream: TcpStream,
     thread: Option<JoinHandle<()>>,
 }
