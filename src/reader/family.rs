@@ -81,6 +81,11 @@ impl TryFrom<String> for Command {
 }
 
 impl Family {
+    /// A family without commands.
+    pub fn silent(name: &str) -> Self {
+        Family { name: name.into(), ..Family::default() }
+    }
+
     /// The commands that show a state; none where the family has no lights or does not say how.
     pub fn commands(&self, indication: Indication) -> &[Command] {
         match indication {
@@ -127,7 +132,7 @@ impl Families {
         Ok(Families {
             families: file.families.into_iter().map(Arc::new).collect(),
             excluded_words: file.excluded_words,
-            generic: Arc::new(Family { name: "generic".into(), ..Family::default() }),
+            generic: Arc::new(Family::silent("generic")),
         })
     }
 

@@ -20,6 +20,7 @@
 pub mod atr;
 pub mod family;
 pub mod pcsc;
+pub mod simulated;
 mod station;
 
 use std::fmt;
@@ -240,6 +241,10 @@ impl Reader {
     /// Shows a state on the reader, where it has lights or a buzzer. Waits behind a conversation.
     pub fn indicate(&self, indication: Indication) {
         self.post(station::Message::Indicate(indication));
+    }
+
+    fn look(&self) {
+        self.post(station::Message::Look);
     }
 
     fn post(&self, message: station::Message) {

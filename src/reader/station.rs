@@ -24,6 +24,12 @@ pub(super) trait Slot: Send {
     fn release(&mut self);
     /// Sends a command to the reader itself, whether a card is powered or not.
     fn control(&mut self, command: &[u8]) -> Result<(), ChannelError>;
+    /// The reader was armed or disarmed.
+    fn armed(&mut self, _reader: &Reader, _armed: bool) {}
+    /// What is in the field, where it is the slot itself that knows.
+    fn presence(&self) -> Option<Presence> {
+        None
+    }
 }
 
 /// What is in the field of a reader, as far as is known.
@@ -42,7 +48,10 @@ pub(super) enum Message {
     Arm(Conversation),
     Disarm,
     Indicate(Indication),
+    /// This is in the field.
     Presence(Presence),
+    /// The slot knows what is in the field.
+    Look,
     Stop,
 }
 
@@ -122,8 +131,14 @@ impl State {
                 Message::Arm(conversation) => {
                     self.refused = None;
                     self.armed = Some(Armed { conversation, presence: self.presence });
+                    self.slot.armed(&self.reader, true);
+                    self.look();
                 }
-                Message::Disarm => self.armed = None,
+                Message::Disarm => {
+                    self.armed = None;
+                    self.slot.armed(&self.reader, false);
+                }
+                Message::Look => self.look(),
                 Message::Indicate(indication) => self.indicate(indication),
                 Message::Presence(presence) => self.presence_changed(presence),
                 Message::Stop => break,
@@ -140,6 +155,12 @@ impl State {
 
     fn id(&self) -> ReaderId {
         self.reader.id.clone()
+    }
+
+    fn look(&mut self) {
+        if let Some(presence) = self.slot.presence() {
+            self.presence_changed(presence);
+        }
     }
 
     fn presence_changed(&mut self, presence: Presence) {
@@ -205,6 +226,7 @@ impl State {
             self.tell(Event::CardLost(self.id()));
         }
         self.tell(Event::Released(self.id()));
+        self.look();
     }
 
     fn indicate(&mut self, indication: Indication) {

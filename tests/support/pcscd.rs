@@ -12,7 +12,6 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -34,19 +33,13 @@ pub(crate) fn isolated(test: &str, body: impl FnOnce(&mut Pcscd)) {
         let directory = Path::new(&socket).parent().expect("set below, to a file in a directory");
         return body(&mut Pcscd::new(directory).expect("a directory of the test's own can be written"));
     }
-    // Short, because the path of a socket is 107 bytes at most.
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let directory = std::env::temp_dir().join(format!("tenderd-pcscd-{}-{count}", std::process::id()));
-    fs::create_dir_all(&directory).expect("the temporary directory can be written");
+    let directory = tempfile::tempdir().expect("the temporary directory can be written");
     let output = Command::new(std::env::current_exe().expect("a running program has a path"))
         .args(["--exact", test, "--nocapture"])
-        .env(SOCKET_VARIABLE, directory.join("pcscd.comm"))
+        .env(SOCKET_VARIABLE, directory.path().join("pcscd.comm"))
         .output()
         .expect("this program can be run again");
-    let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
-    // What is left behind lies in the temporary directory.
-    let _ = fs::remove_dir_all(&directory);
+    let log = fs::read_to_string(directory.path().join("log")).unwrap_or_default();
     assert!(
         output.status.success(),
         "{}{}pcscd:\n{log}",
