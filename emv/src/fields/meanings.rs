@@ -24,9 +24,10 @@ pub fn meanings(tag: Tag, value: &[u8]) -> Option<Result<Vec<String>, Error>> {
 }
 
 type Lines = Result<Vec<String>, Error>;
+type Reading = fn(&[u8]) -> Lines;
 
 /// How each data object is read.
-const READINGS: &[(Tag, fn(&[u8]) -> Lines)] = &[
+const READINGS: &[(Tag, Reading)] = &[
     (dict::TVR, bits::<Tvr>),
     (dict::ISSUER_ACTION_CODE_DEFAULT, bits::<Tvr>),
     (dict::ISSUER_ACTION_CODE_DENIAL, bits::<Tvr>),

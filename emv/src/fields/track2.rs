@@ -26,9 +26,12 @@ impl Track2 {
 
     /// Reads two digits a byte, `D` as separator, `F` as filling on the right.
     ///
+    /// Service code and discretionary data are the issuer's: cards exist that put other half bytes
+    /// there than digits, and no kernel reads them.
+    ///
     /// # Errors
-    /// If it is too long, the separator is missing, the expiration date or the service code is cut
-    /// short, the PAN is no PAN, the month doesn't exist, or there is anything else than digits.
+    /// If it is too long, the separator is missing, the PAN is no PAN, the month doesn't exist, or the
+    /// expiration date or the service code is cut short.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > Self::MAX_LENGTH {
             return Err(Error::Length { field: "Track2", expected: Self::MAX_LENGTH, actual: bytes.len() });
@@ -45,10 +48,13 @@ impl Track2 {
     pub fn from_text(text: &str) -> Result<Self, Error> {
         let (pan, rest) = text.split_once(['D', '=']).ok_or(Error::NoSeparator)?;
         let pan = Pan::from_digits(pan)?;
-        if !rest.bytes().all(|c| c.is_ascii_digit()) {
+        if !rest.bytes().all(|c| c.is_ascii_hexdigit()) {
             return Err(Error::NotDecimal { field: "Track2" });
         }
         let (expiry, rest) = rest.split_at_checked(4).ok_or(Error::TrackTruncated)?;
+        if !expiry.bytes().all(|c| c.is_ascii_digit()) {
+            return Err(Error::NotDecimal { field: "Track2" });
+        }
         let (service_code, discretionary_data) = rest.split_at_checked(3).ok_or(Error::TrackTruncated)?;
         let two_digits = |text: &str| text.bytes().fold(0, |number, c| number * 10 + (c - b'0'));
         Ok(Track2 {
@@ -69,12 +75,12 @@ impl Track2 {
         self.expiry
     }
 
-    /// The service code, three digits.
+    /// The service code, three characters: digits, where the issuer keeps to ISO/IEC 7813.
     pub fn service_code(&self) -> &str {
         &self.service_code
     }
 
-    /// What follows the service code: digits that the issuer chose. Take care where they go.
+    /// What follows the service code, as the issuer chose it. Take care where it goes.
     pub fn discretionary_data(&self) -> &str {
         &self.discretionary_data
     }
@@ -149,6 +155,15 @@ mod tests {
     }
 
     #[test]
+    fn what_the_issuer_puts_after_the_expiration_date_need_not_be_digits() {
+        let mut blanked = SIXTEEN;
+        blanked[11..].fill(0xFF);
+        blanked[17] = 0x0F;
+        let track = Track2::from_bytes(&blanked).unwrap();
+        assert_eq!((track.expiry(), track.service_code()), (YearMonth::new(22, 12).unwrap(), "2FF"));
+    }
+
+    #[test]
     fn what_is_printed_shows_the_masked_pan_and_nothing_else() {
         let track = Track2::from_bytes(&SIXTEEN).unwrap();
         assert_eq!(format!("{track:?} {track}"), "Track2(476173******0119) 476173******0119");
@@ -164,8 +179,8 @@ mod tests {
         month_13[9] = 0x31;
         month_13[10] = 0x32;
         assert_eq!(Track2::from_bytes(&month_13), Err(Error::NoSuchDate));
-        let mut second_separator = SIXTEEN;
-        second_separator[13] = 0xD0;
-        assert_eq!(Track2::from_bytes(&second_separator), Err(Error::NotDecimal { field: "Track2" }));
+        let mut expiry_blanked = SIXTEEN;
+        expiry_blanked[9] = 0xFF;
+        assert_eq!(Track2::from_bytes(&expiry_blanked), Err(Error::NotDecimal { field: "Track2" }));
     }
 }
