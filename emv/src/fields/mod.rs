@@ -19,6 +19,7 @@ mod date;
 mod digits;
 mod meanings;
 mod pan;
+mod selection;
 mod terminal;
 mod track2;
 mod tsi;
@@ -36,6 +37,7 @@ pub use cvm::{Biometric, CvMethod, CvRule, CvmCondition, CvmList, CvmResult, Cvm
 pub use date::{Date, YearMonth};
 pub use meanings::meanings;
 pub use pan::Pan;
+pub use selection::{ApplicationPriority, KernelType};
 pub use terminal::{
     AdditionalTerminalCapabilities, OperationalControl, TerminalCapabilities, TerminalEnvironment, TerminalType,
 };

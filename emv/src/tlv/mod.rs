@@ -5,11 +5,13 @@
 //! objects included; whoever holds a [`Tlvs`] iterates without further errors.
 
 mod dol;
+mod level;
 mod reader;
 mod tag;
 mod writer;
 
 pub use dol::{Dol, DolEntry};
+pub use level::Level;
 pub(crate) use reader::Cursor;
 pub use reader::{Iter, Tlv, Tlvs};
 pub use tag::Tag;

@@ -184,7 +184,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next object, or nothing where only padding is left.
-    fn next_object(&mut self) -> Result<Option<Tlv<'a>>, Error> {
+    pub(crate) fn next_object(&mut self) -> Result<Option<Tlv<'a>>, Error> {
         while let [0x00, rest @ ..] = self.rest {
             self.rest = rest;
         }
