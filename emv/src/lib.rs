@@ -11,6 +11,7 @@ extern crate alloc;
 
 pub mod apdu;
 pub mod dict;
+pub mod entry;
 pub mod fields;
 mod instant;
 pub mod kernel;

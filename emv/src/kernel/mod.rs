@@ -16,6 +16,8 @@ mod ui;
 
 use alloc::vec::Vec;
 
+use arrayvec::ArrayVec;
+
 pub use database::Database;
 pub use outcome::{AlternateInterface, Cvm, Decision, OnlineResponseData, Outcome, Record, StartPoint};
 pub use start::{Indicators, Start, Transaction, UnpredictableNumbers};
@@ -23,6 +25,7 @@ pub use ui::{MessageId, Status, UiRequest, Value, ValueQualifier};
 
 use crate::Instant;
 use crate::apdu::Command;
+use crate::profile::KernelId;
 use crate::tlv::Tag;
 
 /// What happened outside.
@@ -62,6 +65,20 @@ pub enum Output {
 /// What happened inside a kernel that a log, a journal or a trace should hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// An application was selected, and its kernel is activated (EMV Contactless Book B, 3.4).
+    Selected {
+        /// The DF name that was selected, extended where Extended Selection asked for it.
+        df_name: ArrayVec<u8, 16>,
+        /// The kernel of the combination.
+        kernel_id: KernelId,
+        /// Application Label (`50`); empty where the card has none.
+        label: ArrayVec<u8, 16>,
+        /// Application Preferred Name (`9F12`); empty where the card has none.
+        preferred_name: ArrayVec<u8, 16>,
+        /// Issuer Code Table Index (`9F11`): the part of ISO/IEC 8859 that the preferred name is
+        /// written in.
+        issuer_code_table_index: Option<u8>,
+    },
     /// The card misbehaved: where, and against which rule.
     CardFault(&'static str),
     /// The results as they stood when the kernel finished.

@@ -108,8 +108,10 @@ pub struct Combination {
 pub struct Limits {
     /// Status Check Support flag.
     pub status_check_supported: bool,
-    /// Zero Amount Allowed flag; absent means that zero amounts are allowed.
+    /// Zero Amount Allowed flag; absent means that zero amounts are allowed, online.
     pub zero_amount_allowed: Option<bool>,
+    /// Zero Amount for Offline Allowed flag: a zero amount is treated like any other.
+    pub zero_amount_for_offline_allowed: bool,
     /// Reader Contactless Transaction Limit: at or above it contactless is not allowed.
     pub contactless_transaction_limit: Option<Amount>,
     /// Reader Contactless Floor Limit: above it the transaction goes online.

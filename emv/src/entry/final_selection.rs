@@ -1,0 +1,88 @@
+//! Combination Selection, step 3: Start C, and Final Combination Selection
+//! (EMV Contactless Book B, 3.3.2.6 to 3.3.3).
+
+use super::combination_selection::Candidates;
+use super::requested_kernel::is_visa;
+use super::{Context, Input, Output, Selected, State, fci, kernel_activation, outcome_processing, protocol_activation};
+use crate::apdu::{Command, Response};
+use crate::dict;
+use crate::kernel::{Decision, MessageId, Outcome, Status, UiRequest};
+use crate::profile::{Combination, KernelId};
+use crate::tlv::Dol;
+
+/// Selects the application of the first candidate; where there is none, nothing more can be done
+/// with this card (3.3.2.6, 3.3.2.7).
+pub(super) fn start(candidates: Candidates, context: &mut Context) -> State {
+    match candidates.selected() {
+        Some(candidate) => {
+            // 3.3.3.4
+            context.push(Output::Transmit(Command::select(&candidate.df_name)));
+            State::ExpectFci(ExpectFci { candidates })
+        }
+        None => outcome_processing::finish(try_another_card(), context),
+    }
+}
+
+/// Waits for the selected application's FCI.
+#[derive(Debug)]
+pub(super) struct ExpectFci {
+    candidates: Candidates,
+}
+
+impl ExpectFci {
+    pub(super) fn handle(self, input: Input<'_>, context: &mut Context) -> State {
+        match input {
+            Input::Response(bytes) => self.response(bytes, context),
+            // 3.3.3.7, 3.3.2.1
+            Input::CardLost => {
+                let candidates = context.has_issuer_data().then_some(self.candidates);
+                protocol_activation::start(candidates, context)
+            }
+            _ => State::ExpectFci(self),
+        }
+    }
+
+    fn response(mut self, bytes: &[u8], context: &mut Context) -> State {
+        let candidate = self.candidates.selected().expect("the one whose SELECT was sent");
+        let combination = &context.combinations[candidate.combination];
+        match Response::parse(bytes) {
+            Ok(response) if response.status.is_success() => {
+                if lacks_ttq(combination, response.data) {
+                    // 3.3.3.6
+                    self.candidates.remove_selected();
+                    return start(self.candidates, context);
+                }
+                let selected = Selected {
+                    candidates: self.candidates,
+                    fci: response.data.to_vec(),
+                    select_status: response.status,
+                };
+                kernel_activation::start(selected, context)
+            }
+            // 3.3.3.5
+            _ if context.has_issuer_data() => outcome_processing::finish(try_another_card(), context),
+            _ => {
+                self.candidates.remove_selected();
+                start(self.candidates, context)
+            }
+        }
+    }
+}
+
+/// Whether kernel 3 would run a Visa application that doesn't ask for the TTQ (3.3.3.6).
+fn lacks_ttq(combination: &Combination, fci: &[u8]) -> bool {
+    is_visa(&combination.aid) && combination.kernel_id == KernelId::emvco(3) && !asks_for_ttq(fci)
+}
+
+fn asks_for_ttq(fci: &[u8]) -> bool {
+    let pdol = fci::proprietary_template(fci).and_then(|proprietary| proprietary.find(dict::PDOL));
+    pdol.and_then(|pdol| Dol::parse(pdol).ok()).is_some_and(|pdol| pdol.asks_for(dict::TTQ))
+}
+
+/// 3.3.2.7, 3.3.3.5
+fn try_another_card() -> Outcome {
+    Outcome {
+        ui_on_outcome: Some(UiRequest::new(MessageId::TryAnotherCard, Status::ReadyToRead)),
+        ..Outcome::new(Decision::EndApplication)
+    }
+}
