@@ -96,8 +96,8 @@ pub enum Output {
     },
     /// Present the card again, to give it the issuer's answer.
     ArmForAnswer(Answer),
-    /// The transaction has changed; show it.
-    Publish,
+    /// Show the transaction as it now stands.
+    Publish(Box<Transaction>),
 }
 
 /// What a machine takes from outside with each input.
@@ -138,8 +138,10 @@ impl Life {
     pub fn open(request: Request, now: Timestamp) -> Self {
         let reader = request.reader.clone();
         let created = Record { at: now, token: request.token.clone(), event: Event::Created(request.clone()) };
-        let outputs = [Output::Write(created), Output::Publish, Output::Arm { reader }];
-        Life { transaction: Transaction::new(request, now), reversal_attempts: 0, outputs: outputs.into() }
+        let transaction = Transaction::new(request, now);
+        let shown = Output::Publish(Box::new(transaction.clone()));
+        let outputs = [Output::Write(created), shown, Output::Arm { reader }];
+        Life { transaction, reversal_attempts: 0, outputs: outputs.into() }
     }
 
     /// Takes up a transaction that was not done when the power went, as the journal tells it; none
@@ -156,7 +158,8 @@ impl Life {
         Some(life)
     }
 
-    /// The transaction as it stands. What it says is true once the outputs have been carried out.
+    /// The transaction as it will stand once all outputs have been carried out. Until then it may
+    /// know what is not written yet: show others what [`Output::Publish`] carries, never this.
     pub fn transaction(&self) -> &Transaction {
         &self.transaction
     }
@@ -182,14 +185,14 @@ impl Life {
                     return untimely("arming a reader");
                 }
                 self.note(Event::Armed { reader }, context.now);
-                self.push(Output::Publish);
+                self.publish();
             }
             Input::CardSeen => {
                 if phase != Phase::Armed {
                     return untimely("a card");
                 }
                 self.note(Event::CardSeen, context.now);
-                self.push(Output::Publish);
+                self.publish();
             }
             Input::CardRead(card_read) => {
                 if phase != Phase::CardSeen {
@@ -258,7 +261,7 @@ impl Life {
         let second_tap = self.transaction.awaits_second_tap();
         self.note(Event::CardRead(card_read), context.now);
         self.push(Output::Disarm);
-        self.push(Output::Publish);
+        self.publish();
         if second_tap {
             return if outcome == TapOutcome::Approved && self.transaction.is_approved_online() {
                 self.complete(Reason::ApprovedOnline, context.now);
@@ -281,7 +284,7 @@ impl Life {
                 };
                 self.write(Event::OnlineRequested(request.clone()), context.now);
                 self.push(Output::Authorise(request));
-                self.push(Output::Publish);
+                self.publish();
             }
         }
     }
@@ -316,7 +319,7 @@ impl Life {
         match self.transaction.exposure() {
             Exposure::Open => self.reverse(reversal_reason, context),
             Exposure::Reversing => {
-                self.push(Output::Publish);
+                self.publish();
                 self.send_reversal(true);
             }
             Exposure::None => {
@@ -333,7 +336,7 @@ impl Life {
     fn reverse(&mut self, reason: ReversalReason, context: Context<'_>) {
         let reversal = Reversal { stan: context.stans.take(), at: context.now, reason };
         self.write(Event::ReversalRequested(reversal), context.now);
-        self.push(Output::Publish);
+        self.publish();
         self.send_reversal(false);
     }
 
@@ -349,7 +352,7 @@ impl Life {
 
     fn complete(&mut self, reason: Reason, now: Timestamp) {
         self.write(Event::completed(reason), now);
-        self.push(Output::Publish);
+        self.publish();
     }
 
     fn note(&mut self, event: Event, now: Timestamp) {
@@ -365,6 +368,11 @@ impl Life {
     fn record(&mut self, event: Event, now: Timestamp) -> Record {
         self.transaction.apply(now, &event).expect("the machine writes only what can follow: its tests walk all paths");
         Record { at: now, token: self.transaction.token().clone(), event }
+    }
+
+    fn publish(&mut self) {
+        let shown = Box::new(self.transaction.clone());
+        self.push(Output::Publish(shown));
     }
 
     fn push(&mut self, output: Output) {

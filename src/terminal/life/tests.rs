@@ -70,7 +70,7 @@ fn in_short(output: &Output) -> String {
             format!("reverse {} {} after {after:?}", reversal.stan, if *repeated { "again" } else { "first" })
         }
         Output::ArmForAnswer(_) => "arm for answer".to_owned(),
-        Output::Publish => "publish".to_owned(),
+        Output::Publish(_) => "publish".to_owned(),
     }
 }
 
@@ -98,6 +98,21 @@ fn an_offline_approval_is_written_before_it_is_told() {
         ["note card_read", "disarm", "publish", "write completed", "publish"]
     );
     assert_eq!(bench.result(), Some(FinalResult::Approved));
+}
+
+#[test]
+fn an_approval_is_shown_only_after_it_was_written() {
+    let mut bench = Bench::at_the_card(purchase("t1"));
+    bench.handle(Input::CardRead(Box::new(tap("t1", TapOutcome::Approved)))).unwrap();
+    let mut completed = false;
+    while let Some(output) = bench.life.poll_output() {
+        match output {
+            Output::Write(record) => completed |= record.event == Event::completed(Reason::ApprovedOffline),
+            Output::Publish(shown) => assert_eq!(shown.result().is_some(), completed),
+            _ => {}
+        }
+    }
+    assert!(completed);
 }
 
 #[test]

@@ -1,0 +1,408 @@
+//! The power goes at every point of a transaction's life, and once more while it recovers.
+//!
+//! Each life follows a script drawn from a seed: what the card says, what the host does with the
+//! request and with the reversal, what comes in between. It runs once to count its outputs, and then
+//! again and again, cut after every single one. After each cut the journal is opened anew and what
+//! is unfinished is recovered, often with another cut. In the end the journal, the merchant and a
+//! model of the host must agree. A failure names seed and cut, which bring it back.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tenderd::journal::Journal;
+use tenderd::terminal::{
+    Acceptor, Amount, Answer, CardRead, Context, Currency, Cvm, Event, FinalResult, HostFailure, Input, Life, Output,
+    Record, Request, Rrn, Stan, StanCounter, TapData, TapOutcome, Token, Transaction, TransactionType,
+};
+
+const SEEDS: u64 = 120;
+const ASKED: u32 = 1250;
+
+/// A generator of pseudo-random numbers (xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Random(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % bound
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// What the host link and the host do with a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum OnRequest {
+    Approved,
+    ApprovedInPart,
+    Declined,
+    ApprovedAnswerLost,
+    LostOnItsWay,
+    NotSent,
+}
+
+/// What happens to one attempt of a reversal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Attempt {
+    Answered,
+    AnswerLost,
+    LostOnItsWay,
+}
+
+/// What happens in one life, but for the cuts.
+#[derive(Debug, Clone)]
+struct Script {
+    accept_partial: bool,
+    tap: TapOutcome,
+    second_tap: Option<TapOutcome>,
+    host: OnRequest,
+    /// Attempts of the reversal that fail before one is answered.
+    reversal: Vec<Attempt>,
+    /// Something that comes in before the n-th input.
+    disturbance: Option<(usize, Input)>,
+}
+
+impl Script {
+    fn draw(random: &mut Random) -> Self {
+        use OnRequest::*;
+        use TapOutcome::{Declined as Refused, EndApplication, OnlineRequest, TryAnotherInterface};
+        let tap = random.pick(&[
+            OnlineRequest,
+            OnlineRequest,
+            OnlineRequest,
+            OnlineRequest,
+            TapOutcome::Approved,
+            Refused,
+            TryAnotherInterface,
+            EndApplication,
+        ]);
+        let disturbances = [Input::Cancel, Input::Deadline, Input::ReaderFailed, Input::InternalError];
+        Script {
+            accept_partial: random.below(2) == 0,
+            tap,
+            second_tap: (random.below(4) == 0).then(|| random.pick(&[TapOutcome::Approved, Refused])),
+            host: random.pick(&[
+                Approved,
+                Approved,
+                ApprovedInPart,
+                Declined,
+                ApprovedAnswerLost,
+                LostOnItsWay,
+                NotSent,
+            ]),
+            reversal: (0..random.below(3))
+                .map(|_| random.pick(&[Attempt::AnswerLost, Attempt::LostOnItsWay]))
+                .collect(),
+            disturbance: (random.below(3) == 0).then(|| (random.below(7), disturbances[random.below(4)].clone())),
+        }
+    }
+}
+
+/// What the host holds for one request: the amount, and whether it was taken back.
+#[derive(Debug, Clone, PartialEq)]
+struct Hold {
+    token: Token,
+    amount: u32,
+    reversed: bool,
+}
+
+/// A host that does what it is told by the script, and keeps its books.
+#[derive(Default)]
+struct Host {
+    holds: HashMap<Rrn, Hold>,
+    stans: HashSet<Stan>,
+}
+
+impl Host {
+    fn authorise(&mut self, token: &Token, rrn: Rrn, stan: Stan, amount: u32) {
+        assert!(self.stans.insert(stan), "STAN {stan} was used for two messages");
+        let hold = Hold { token: token.clone(), amount, reversed: false };
+        assert_eq!(self.holds.insert(rrn, hold), None, "one request, one retrieval reference number");
+    }
+
+    fn reverse(&mut self, rrn: &Rrn) {
+        if let Some(hold) = self.holds.get_mut(rrn) {
+            hold.reversed = true;
+        }
+    }
+
+    fn standing(&self, token: &Token) -> Vec<&Hold> {
+        self.holds.values().filter(|hold| hold.token == *token && !hold.reversed).collect()
+    }
+}
+
+/// The whole world: a terminal with its journal, the host, and what the merchant was told.
+struct World {
+    _folder: TempDir,
+    path: PathBuf,
+    journal: Option<Journal>,
+    stans: StanCounter,
+    host: Host,
+    told_approved: HashSet<Token>,
+    now: Timestamp,
+}
+
+/// How far a life got.
+#[derive(Debug, PartialEq)]
+enum Run {
+    Ended { outputs: usize },
+    Cut,
+}
+
+impl World {
+    fn new() -> Self {
+        // In memory where possible: what is tested is the order of writes, not the disk.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let path = folder.path().join("journal.db");
+        let journal = Journal::open(&path).unwrap();
+        World {
+            _folder: folder,
+            path,
+            journal: Some(journal),
+            stans: StanCounter::after(None),
+            host: Host::default(),
+            told_approved: HashSet::new(),
+            now: "2026-11-24T05:36:00Z".parse().unwrap(),
+        }
+    }
+
+    fn journal(&mut self) -> &mut Journal {
+        self.journal.as_mut().unwrap()
+    }
+
+    /// The power comes back: everything but journal, host and merchant is gone.
+    fn restart(&mut self) -> Vec<Transaction> {
+        self.journal = None;
+        let journal = Journal::open(&self.path).unwrap();
+        self.stans = StanCounter::after(journal.last_stan().unwrap());
+        let unfinished = journal.unfinished().unwrap();
+        self.journal = Some(journal);
+        unfinished
+    }
+
+    fn recover(&mut self, transaction: Transaction) -> Life {
+        let context = Context { now: self.now, stans: &mut self.stans, acceptor: &acceptor() };
+        Life::recover(transaction, context).expect("the journal said it is unfinished")
+    }
+
+    /// Drives a life to its end, or until so many outputs were carried out.
+    fn drive(&mut self, mut life: Life, script: &Script, cut: Option<usize>) -> Run {
+        let mut inputs = VecDeque::new();
+        let mut notes: Vec<Record> = Vec::new();
+        let mut reversal = script.reversal.iter().copied();
+        let mut carried_out = 0;
+        for step in 0.. {
+            loop {
+                if cut == Some(carried_out) {
+                    return Run::Cut;
+                }
+                let Some(output) = life.poll_output() else { break };
+                self.carry_out(output, &life, script, &mut notes, &mut reversal, &mut inputs);
+                carried_out += 1;
+            }
+            if life.is_over() {
+                break;
+            }
+            let disturbance = script.disturbance.as_ref().filter(|(at, _)| *at == step).map(|(_, input)| input.clone());
+            let input =
+                disturbance.or_else(|| inputs.pop_front()).expect("a life that is not over waits for something");
+            self.now += jiff::SignedDuration::from_secs(1);
+            let context = Context { now: self.now, stans: &mut self.stans, acceptor: &acceptor() };
+            let _untimely = life.handle(input, context);
+        }
+        Run::Ended { outputs: carried_out }
+    }
+
+    fn carry_out(
+        &mut self,
+        output: Output,
+        life: &Life,
+        script: &Script,
+        notes: &mut Vec<Record>,
+        reversal: &mut impl Iterator<Item = Attempt>,
+        inputs: &mut VecDeque<Input>,
+    ) {
+        let token = life.transaction().token().clone();
+        match output {
+            Output::Note(record) => notes.push(record),
+            Output::Write(record) => {
+                notes.push(record);
+                self.journal().append(notes).unwrap();
+                notes.clear();
+            }
+            Output::Arm { .. } => inputs.extend(tap(script.tap, script.second_tap.is_some())),
+            Output::ArmForAnswer(_) => {
+                let outcome = script.second_tap.expect("the card asked for it");
+                inputs.extend(tap(outcome, false));
+            }
+            Output::Disarm => {}
+            Output::Authorise(request) => {
+                assert!(self.is_written(&token, |event| event == &Event::OnlineRequested(request.clone())));
+                let amount = if script.host == OnRequest::ApprovedInPart { ASKED / 2 } else { ASKED };
+                use OnRequest::*;
+                if matches!(script.host, Approved | ApprovedInPart | ApprovedAnswerLost) {
+                    self.host.authorise(&token, request.rrn, request.stan, amount);
+                }
+                inputs.push_back(match script.host {
+                    Approved | ApprovedInPart => Input::HostAnswered(answer(true, amount)),
+                    Declined => Input::HostAnswered(answer(false, 0)),
+                    ApprovedAnswerLost | LostOnItsWay => Input::HostFailed(HostFailure::NoAnswer),
+                    NotSent => Input::HostFailed(HostFailure::NotSent),
+                });
+            }
+            Output::Reverse { reversal: message, .. } => {
+                assert!(self.is_written(&token, |event| event == &Event::ReversalRequested(message.clone())));
+                let rrn = &life.transaction().online_request().expect("only a request can be reversed").rrn;
+                let attempt = reversal.next().unwrap_or(Attempt::Answered);
+                if attempt != Attempt::LostOnItsWay {
+                    self.host.reverse(rrn);
+                }
+                inputs.push_back(match attempt {
+                    Attempt::Answered => Input::ReversalAnswered { response_code: "00".to_owned() },
+                    Attempt::AnswerLost | Attempt::LostOnItsWay => Input::ReversalFailed,
+                });
+            }
+            Output::Publish(shown) => {
+                if shown.result().is_some() {
+                    let written = self.journal().find(&token).unwrap().unwrap();
+                    assert_eq!(written.result(), shown.result(), "told before it was written");
+                }
+                if shown.result() == Some(FinalResult::Approved) {
+                    self.told_approved.insert(token);
+                }
+            }
+        }
+    }
+
+    fn is_written(&mut self, token: &Token, wanted: impl Fn(&Event) -> bool) -> bool {
+        let transaction = self.journal().find(token).unwrap().unwrap();
+        let request = transaction.online_request().cloned().map(Event::OnlineRequested);
+        let reversal = transaction.reversal().cloned().map(Event::ReversalRequested);
+        request.iter().chain(&reversal).any(wanted)
+    }
+
+    /// What must hold for a token when all is quiet again.
+    fn check(&mut self, token: &Token, context: &str) {
+        let told = self.told_approved.contains(token);
+        let Some(transaction) = self.journal().find(token).unwrap() else {
+            assert!(!told && self.host.standing(token).is_empty(), "{context}: a sale that nobody wrote down");
+            return;
+        };
+        let result = transaction.result().unwrap_or_else(|| panic!("{context}: no final result"));
+        let standing = self.host.standing(token);
+        if result == FinalResult::Approved {
+            let online = transaction.online_request().is_some();
+            assert_eq!(standing.len(), usize::from(online), "{context}: approved, and the host agrees");
+            for hold in standing {
+                assert_eq!(
+                    transaction.approved_amount(),
+                    Some(Amount::from(hold.amount)),
+                    "{context}: the same amount"
+                );
+            }
+        } else {
+            assert!(!told, "{context}: the merchant was told approved, and now it is {result:?}");
+            assert!(standing.is_empty(), "{context}: {result:?}, but the host holds {standing:?}");
+        }
+    }
+}
+
+fn acceptor() -> Acceptor {
+    Acceptor { terminal_id: "TERM0001".to_owned(), merchant_id: "MERCHANT0000001".to_owned() }
+}
+
+fn request(token: &Token, accept_partial: bool) -> Request {
+    Request {
+        token: token.clone(),
+        kind: TransactionType::Purchase,
+        amount: Amount::from(ASKED),
+        amount_other: None,
+        currency: Currency::from_alpha("EUR").unwrap(),
+        reader: None,
+        reference: None,
+        accept_partial,
+    }
+}
+
+fn tap(outcome: TapOutcome, present_again: bool) -> [Input; 3] {
+    let card_read = CardRead {
+        outcome,
+        present_again,
+        cvm: Cvm::NoCvm,
+        scheme: Some("visa".to_owned()),
+        application_label: None,
+        pan: None,
+        card: None,
+        data: TapData::default(),
+    };
+    [Input::ReaderArmed { reader: "counter".to_owned() }, Input::CardSeen, Input::CardRead(Box::new(card_read))]
+}
+
+fn answer(approved: bool, amount: u32) -> Answer {
+    Answer {
+        approved,
+        response_code: if approved { "00" } else { "05" }.to_owned(),
+        authorisation_code: approved.then(|| "A1B2C3".to_owned()),
+        amount: (approved && amount != ASKED).then(|| Amount::from(amount)),
+        issuer_authentication_data: None,
+    }
+}
+
+#[test]
+fn whenever_the_power_goes_terminal_host_and_merchant_agree_in_the_end() {
+    let mut results = HashMap::<Option<FinalResult>, usize>::new();
+    let mut cuts = 0;
+    for seed in 0..SEEDS {
+        let mut random = Random::new(seed);
+        let script = Script::draw(&mut random);
+        let mut world = World::new();
+        let open = |world: &World, token: &Token| Life::open(request(token, script.accept_partial), world.now);
+
+        let whole: Token = format!("s{seed}").parse().unwrap();
+        let life = open(&world, &whole);
+        let Run::Ended { outputs } = world.drive(life, &script, None) else { panic!("nobody cut it") };
+        world.check(&whole, &format!("seed {seed}, no cut, {script:?}"));
+
+        for cut in 0..=outputs {
+            let token: Token = format!("s{seed}-{cut}").parse().unwrap();
+            let context = format!("seed {seed}, cut {cut}, {script:?}");
+            let life = open(&world, &token);
+            world.drive(life, &script, Some(cut));
+            cuts += 1;
+            let mut second_cuts = random.below(3);
+            loop {
+                let mut quiet = true;
+                for transaction in world.restart() {
+                    assert_eq!(*transaction.token(), token, "{context}: an older one came back");
+                    let second_cut = (second_cuts > 0).then(|| random.below(5));
+                    let life = world.recover(transaction);
+                    let undisturbed = Script { disturbance: None, ..script.clone() };
+                    quiet &= world.drive(life, &undisturbed, second_cut) != Run::Cut;
+                }
+                if quiet {
+                    break;
+                }
+                cuts += 1;
+                second_cuts -= 1;
+            }
+            world.check(&token, &context);
+            let result = world.journal().find(&token).unwrap().and_then(|transaction| transaction.result());
+            *results.entry(result).or_default() += 1;
+        }
+        world.journal().verify().unwrap();
+    }
+    println!("{cuts} cuts in {SEEDS} lives; {results:?}");
+    for result in [FinalResult::Approved, FinalResult::Declined, FinalResult::Aborted, FinalResult::Reversed] {
+        assert!(results.contains_key(&Some(result)), "the scripts never led to {result:?}");
+    }
+}
