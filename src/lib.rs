@@ -4,3 +4,4 @@ pub mod journal;
 pub mod keys;
 pub mod reader;
 pub mod terminal;
+pub mod upstream;

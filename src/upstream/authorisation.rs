@@ -1,0 +1,352 @@
+//! Asking for an authorisation, and what the host answers.
+
+use std::fmt;
+
+use emv::fields::{Amount, Track2};
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use super::config::{CardAcceptor, HostConfig};
+use super::exchange::Expected;
+use super::failure::MalformedAnswer;
+use super::icc_data::IssuerData;
+use super::iso8583::Message;
+use super::response_code::{Action, ResponseCode};
+use super::when;
+use crate::terminal::{Acceptor, Answer, Card, Currency, Hex, Rrn, Stan, TransactionType};
+
+/// How the card was read: the first two digits of field 22, Point of Service Entry Mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryMode {
+    /// 07: contactless, with chip data.
+    ContactlessChip,
+    /// 91: contactless, with magnetic stripe data.
+    ContactlessMagneticStripe,
+}
+
+impl EntryMode {
+    fn code(self) -> &'static str {
+        match self {
+            Self::ContactlessChip => "07",
+            Self::ContactlessMagneticStripe => "91",
+        }
+    }
+}
+
+/// A request for an authorisation: 0100, or 0200 where the acquirer wants it so (see
+/// [`MessageClass`](super::MessageClass)).
+#[derive(Clone)]
+pub struct AuthorisationRequest {
+    /// Field 11: this request's number.
+    pub stan: Stan,
+    /// Field 37: the transaction's reference.
+    pub rrn: Rrn,
+    /// Fields 7, 12 and 13: when.
+    pub at: Timestamp,
+    /// Fields 41 and 42: who asks.
+    pub acceptor: Acceptor,
+    /// In field 3: the kind of transaction.
+    pub kind: TransactionType,
+    /// Field 4: the amount, cashback included.
+    pub amount: Amount,
+    /// Field 54: how much of the amount is cashback.
+    pub cashback: Amount,
+    /// Field 49: the currency.
+    pub currency: Currency,
+    /// In field 22: how the card was read.
+    pub entry_mode: EntryMode,
+    /// Fields 2, 14 and 23: the card.
+    pub card: Card,
+    /// Field 35: track 2, or its equivalent on the chip.
+    pub track2: Option<Track2>,
+    /// Field 52: the encrypted PIN block.
+    pub pin_block: Option<Zeroizing<[u8; 8]>>,
+    /// Field 55: the card's and the kernel's data objects (see [`icc_data`](super::icc_data)); empty for magnetic
+    /// stripe data.
+    pub icc_data: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for AuthorisationRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stan, amount, currency, card, .. } = self;
+        write!(f, "AuthorisationRequest(STAN {stan}, {amount} minor units of {}, {:?})", currency.alpha(), card.pan)
+    }
+}
+
+impl AuthorisationRequest {
+    pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
+        let (expiry, sequence_number) = (self.card.expiry, self.card.sequence_number);
+        let pin_entry_capability = if acceptor.takes_pin { 1 } else { 2 };
+        let mut message = Message::new(config.message_class.mti());
+        acceptor.apply(&self.acceptor, &mut message);
+        message
+            .set(2, self.card.pan.digits())
+            .set(3, processing_code(self.kind))
+            .set(4, amount(self.amount))
+            .set(7, when::transmission(self.at))
+            .set(11, self.stan.to_string())
+            .set(12, when::local_time(self.at, &acceptor.time_zone))
+            .set(13, when::local_date(self.at, &acceptor.time_zone))
+            .set(14, format!("{:02}{:02}", expiry.year() % 100, expiry.month()))
+            .set(22, format!("{}{pin_entry_capability}", self.entry_mode.code()))
+            .set_if(23, sequence_number.map(|number| format!("{number:03}")))
+            .set(25, "00")
+            .set_if(35, self.track2.as_ref().map(|track2| track2.digits('=').as_bytes().to_vec()))
+            .set(37, self.rrn.as_str())
+            .set(49, format!("{:03}", self.currency.numeric()))
+            .set_if(52, self.pin_block.as_ref().map(|block| block.as_slice()));
+        if self.cashback != Amount::ZERO {
+            // Default account, amount type 40 (cash), currency, debit, amount.
+            message.set(54, format!("0040{:03}D{}", self.currency.numeric(), amount(self.cashback)));
+        }
+        if !self.icc_data.is_empty() {
+            message.set(55, self.icc_data.as_slice());
+        }
+        config.finish(message)
+    }
+
+    pub(super) fn expected(&self, config: &HostConfig) -> Expected {
+        Expected {
+            mti: config.message_class.mti().answer(),
+            stan: self.stan,
+            terminal_id: self.acceptor.terminal_id.clone(),
+            rrn: Some(self.rrn.clone()),
+            amount: Some(self.amount),
+        }
+    }
+}
+
+/// Field 3: the kind of transaction, from and to the default account.
+pub(super) fn processing_code(kind: TransactionType) -> String {
+    format!("{:02X}0000", kind.code())
+}
+
+/// Field 4: n 12.
+pub(super) fn amount(amount: Amount) -> String {
+    format!("{:012}", amount.minor_units())
+}
+
+/// What the host decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Approved in full.
+    Approved,
+    /// Approved in full, once the merchant has checked the customer's identity.
+    ApprovedWithIdentification,
+    /// Approved for this amount, which is less than was asked for.
+    PartiallyApproved(Amount),
+    /// Declined.
+    Declined,
+    /// Declined; the issuer wishes to be called.
+    ReferToIssuer,
+    /// Declined; the issuer wishes the card to be kept.
+    PickUp,
+}
+
+impl Decision {
+    /// Whether money will move.
+    pub fn is_approved(self) -> bool {
+        matches!(self, Self::Approved | Self::ApprovedWithIdentification | Self::PartiallyApproved(_))
+    }
+}
+
+/// The answer to an [`AuthorisationRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorisationAnswer {
+    /// Field 39, whose [`meaning`](ResponseCode::meaning) has the texts for customer and cashier.
+    pub response_code: ResponseCode,
+    /// What was decided.
+    pub decision: Decision,
+    /// Field 38, which an approval usually has.
+    pub authorisation_code: Option<String>,
+    /// Field 37.
+    pub retrieval_reference_number: Option<String>,
+    /// Field 55: what the issuer sends the card.
+    pub issuer_data: IssuerData,
+}
+
+impl AuthorisationAnswer {
+    /// The Authorisation Response Code for the card: the issuer's own, or the response code (EMV Book 4, 12.2.1).
+    pub fn authorisation_response_code(&self) -> [u8; 2] {
+        self.issuer_data.authorisation_response_code.unwrap_or(self.response_code.characters())
+    }
+
+    /// The answer as the journal keeps it.
+    pub fn to_journal(&self) -> Answer {
+        let amount = match self.decision {
+            Decision::PartiallyApproved(amount) => Some(amount),
+            _ => None,
+        };
+        Answer {
+            approved: self.decision.is_approved(),
+            response_code: self.response_code.to_string(),
+            authorisation_code: self.authorisation_code.clone(),
+            amount,
+            issuer_authentication_data: self.issuer_data.issuer_authentication_data.clone().map(Hex),
+        }
+    }
+
+    pub(super) fn from_message(message: &Message, asked: Amount) -> Result<Self, MalformedAnswer> {
+        let response_code = ResponseCode::of(message)?;
+        let text = |number| message.text(number).filter(|text| !text.is_empty()).map(str::to_owned);
+        let issuer_data =
+            message.bytes(55).map(IssuerData::parse).transpose().map_err(|_| MalformedAnswer::Field(55))?;
+        let decision = match response_code.meaning().action {
+            Action::Approve => Decision::Approved,
+            Action::ApproveWithIdentification => Decision::ApprovedWithIdentification,
+            Action::ApprovePartially => {
+                let approved = message.number(4).and_then(|amount| Amount::new(amount).ok());
+                let approved = approved.filter(|amount| *amount > Amount::ZERO).ok_or(MalformedAnswer::Field(4))?;
+                if approved < asked { Decision::PartiallyApproved(approved) } else { Decision::Approved }
+            }
+            Action::Decline => Decision::Declined,
+            Action::ReferToIssuer => Decision::ReferToIssuer,
+            Action::PickUp => Decision::PickUp,
+        };
+        Ok(Self {
+            response_code,
+            decision,
+            authorisation_code: text(38),
+            retrieval_reference_number: text(37),
+            issuer_data: issuer_data.unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use emv::fields::{Pan, YearMonth};
+
+    use super::super::config::tests::{acceptor, config};
+    use super::super::iso8583::Mti;
+    use super::*;
+
+    /// A Visa test card, tapped at 14:30:05 on the 21st of July 2026, two hours ahead of UTC.
+    pub(in crate::upstream) fn request(stan: u32) -> AuthorisationRequest {
+        let at = "2026-07-21T12:30:05Z".parse().unwrap();
+        let stan = Stan::try_from(stan).unwrap();
+        AuthorisationRequest {
+            stan,
+            rrn: Rrn::new(at, stan),
+            at,
+            acceptor: acceptor().identity,
+            kind: TransactionType::Purchase,
+            amount: Amount::from(1250),
+            cashback: Amount::ZERO,
+            currency: Currency::from_alpha("EUR").unwrap(),
+            entry_mode: EntryMode::ContactlessChip,
+            card: Card {
+                pan: Pan::from_digits("4761739001010119").unwrap(),
+                expiry: YearMonth::new(30, 12).unwrap(),
+                sequence_number: Some(1),
+            },
+            track2: Some(Track2::from_text("4761739001010119=3012201123450").unwrap()),
+            pin_block: None,
+            icc_data: Zeroizing::new(vec![0x9F, 0x36, 0x02, 0x00, 0x01]),
+        }
+    }
+
+    fn answer(fields: &[(u8, &str)]) -> Result<AuthorisationAnswer, MalformedAnswer> {
+        let mut message = Message::new(Mti::AUTHORISATION_REQUEST.answer());
+        for (number, value) in fields {
+            message.set(*number, value.as_bytes());
+        }
+        AuthorisationAnswer::from_message(&message, Amount::from(1250))
+    }
+
+    #[test]
+    fn a_sale_becomes_a_message_of_these_fields() {
+        let message = request(42).to_message(&config("constant = { 24 = '001' }"), &acceptor());
+        let fields: Vec<(u8, String)> = message.fields().map(|(n, v)| (n, v.escape_ascii().to_string())).collect();
+        let expected = [
+            (2, "4761739001010119"),
+            (3, "000000"),
+            (4, "000000001250"),
+            (7, "0721123005"),
+            (11, "000042"),
+            (12, "143005"),
+            (13, "0721"),
+            (14, "3012"),
+            (18, "5411"),
+            (19, "056"),
+            (22, "071"),
+            (23, "001"),
+            (24, "001"),
+            (25, "00"),
+            (32, "123456"),
+            (35, "4761739001010119=3012201123450"),
+            (37, "620212000042"),
+            (41, "TERM0001"),
+            (42, "MERCHANT0000001"),
+            (49, "978"),
+            (55, r"\x9f6\x02\x00\x01"),
+        ];
+        assert_eq!(message.mti, Mti::AUTHORISATION_REQUEST);
+        assert_eq!(fields, expected.map(|(number, value)| (number, value.to_owned())));
+    }
+
+    #[test]
+    fn cashback_a_pin_and_a_stripe_have_their_fields() {
+        let sale = AuthorisationRequest {
+            kind: TransactionType::Cashback,
+            cashback: Amount::from(500),
+            entry_mode: EntryMode::ContactlessMagneticStripe,
+            pin_block: Some(Zeroizing::new([7; 8])),
+            icc_data: Zeroizing::new(Vec::new()),
+            ..request(42)
+        };
+        let no_pin = CardAcceptor { takes_pin: false, ..acceptor() };
+        let message = sale.to_message(&config("message_class = 'financial'"), &no_pin);
+        assert_eq!(message.mti, Mti::FINANCIAL_REQUEST);
+        assert_eq!((message.text(3), message.text(22)), (Some("090000"), Some("912")));
+        assert_eq!(message.text(54), Some("0040978D000000000500"));
+        assert_eq!((message.bytes(52), message.bytes(55)), (Some(&[7; 8][..]), None));
+    }
+
+    #[test]
+    fn nothing_of_the_card_is_printed() {
+        let printed = format!("{:?}", request(42));
+        assert!(!printed.contains("4761739001010119"), "{printed}");
+        assert!(!printed.contains("2011234"), "{printed}");
+    }
+
+    #[test]
+    fn an_approval_carries_its_code_and_reference() {
+        let approved = answer(&[(37, "620212000042"), (38, "A1B2  "), (39, "00")]).unwrap();
+        assert_eq!(approved.decision, Decision::Approved);
+        assert_eq!(approved.authorisation_code.as_deref(), Some("A1B2"));
+        assert_eq!(approved.retrieval_reference_number.as_deref(), Some("620212000042"));
+        assert_eq!(approved.authorisation_response_code(), *b"00");
+        let journal = approved.to_journal();
+        assert_eq!((journal.approved, journal.response_code.as_str(), journal.amount), (true, "00", None));
+    }
+
+    #[test]
+    fn a_partial_approval_is_for_the_amount_in_the_answer() {
+        let decision = |fields: &[(u8, &str)]| answer(fields).map(|answer| answer.decision);
+        let partial = [(4, "000000000500"), (39, "10")];
+        assert_eq!(decision(&partial), Ok(Decision::PartiallyApproved(Amount::from(500))));
+        assert_eq!(answer(&partial).unwrap().to_journal().amount, Some(Amount::from(500)));
+        assert_eq!(decision(&[(4, "000000001250"), (39, "10")]), Ok(Decision::Approved));
+        assert_eq!(decision(&[(4, "000000000000"), (39, "10")]), Err(MalformedAnswer::Field(4)));
+        assert_eq!(decision(&[(39, "10")]), Err(MalformedAnswer::Field(4)));
+    }
+
+    #[test]
+    fn an_answer_without_a_response_code_or_with_bad_issuer_data_says_nothing() {
+        assert_eq!(answer(&[(38, "A1B2C3")]), Err(MalformedAnswer::Field(39)));
+        assert_eq!(answer(&[(39, "0 ")]), Err(MalformedAnswer::Field(39)));
+        assert_eq!(answer(&[(39, "00"), (55, "\x5F")]), Err(MalformedAnswer::Field(55)));
+    }
+
+    #[test]
+    fn declines_are_told_apart() {
+        let decision = |code: &str| answer(&[(39, code)]).unwrap().decision;
+        assert_eq!(
+            ["51", "01", "43", "ZZ"].map(decision),
+            [Decision::Declined, Decision::ReferToIssuer, Decision::PickUp, Decision::Declined]
+        );
+        assert!(decision("08").is_approved());
+        assert!(!decision("05").is_approved());
+    }
+}

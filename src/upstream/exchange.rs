@@ -1,0 +1,310 @@
+//! Which answer belongs to which request. No clock and no socket: bytes and times come in, bytes and outcomes go out.
+
+use std::time::Instant;
+
+use emv::fields::Amount;
+use zeroize::Zeroizing;
+
+use super::failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
+use super::iso8583::{Dialect, FrameError, Framer, Message, Mti, decode, encode};
+use super::response_code::{Action, ResponseCode};
+use crate::terminal::{Rrn, Stan};
+
+/// What an answer must hold to be the answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Expected {
+    /// The type.
+    pub(super) mti: Mti,
+    /// Field 11, which every answer has.
+    pub(super) stan: Stan,
+    /// Field 41: where an answer has it, it must be ours.
+    pub(super) terminal_id: String,
+    /// Field 37: where we gave one and the answer has one, it must be ours.
+    pub(super) rrn: Option<Rrn>,
+    /// Field 4: where the answer has it, it must be ours; in a partial approval, at most ours.
+    pub(super) amount: Option<Amount>,
+}
+
+impl Expected {
+    fn is_answered_by(&self, message: &Message) -> bool {
+        let agrees = |number: u8, ours: Option<&str>| match (ours, message.text(number)) {
+            (Some(ours), Some(theirs)) => ours.trim_end() == theirs,
+            _ => true,
+        };
+        message.mti == self.mti
+            && message.number(11) == Some(self.stan.number().into())
+            && agrees(41, Some(&self.terminal_id))
+            && agrees(37, self.rrn.as_ref().map(Rrn::as_str))
+            && self.agrees_with_amount(message)
+    }
+
+    fn agrees_with_amount(&self, message: &Message) -> bool {
+        let (Some(ours), Some(theirs)) = (self.amount, message.number(4)) else { return true };
+        let is_partial = ResponseCode::of(message).is_ok_and(|code| code.meaning().action == Action::ApprovePartially);
+        if is_partial { theirs <= ours.minor_units() } else { theirs == ours.minor_units() }
+    }
+}
+
+/// How a request ended: `T` says which.
+pub(super) type Ended<T> = (T, Result<Message, HostError>);
+
+struct Waiting<T> {
+    expected: Expected,
+    deadline: Instant,
+    token: T,
+}
+
+/// The requests that wait for their answers on one connection.
+pub(super) struct Exchange<T> {
+    dialect: Dialect,
+    framer: Framer,
+    waiting: Vec<Waiting<T>>,
+}
+
+impl<T> Exchange<T> {
+    pub(super) fn new(dialect: Dialect, frame_bytes_max: usize) -> Self {
+        let framer = Framer::new(dialect.header, dialect.tpdu, frame_bytes_max);
+        Self { dialect, framer, waiting: Vec::new() }
+    }
+
+    /// The bytes to send for `message`.
+    ///
+    /// # Errors
+    /// If it can't be written, or a request with the same answer type and STAN waits.
+    pub(super) fn frame(&self, message: &Message, expected: &Expected) -> Result<Zeroizing<Vec<u8>>, NotSent> {
+        let is_same =
+            |waiting: &Waiting<T>| (waiting.expected.mti, waiting.expected.stan) == (expected.mti, expected.stan);
+        if self.waiting.iter().any(is_same) {
+            return Err(NotSent::StanInUse(expected.stan));
+        }
+        Ok(self.framer.frame(&encode(message, &self.dialect)?)?)
+    }
+
+    /// The request of `token` has been sent, and waits for its answer until `deadline`.
+    pub(super) fn sent(&mut self, expected: Expected, deadline: Instant, token: T) {
+        self.waiting.push(Waiting { expected, deadline, token });
+    }
+
+    /// Bytes arrived: which requests do they end?
+    ///
+    /// A message that answers none of them is logged and dropped. One that is no message at all ends the request that
+    /// waits alone; where several wait, nobody can say whose it was, and each waits on.
+    ///
+    /// # Errors
+    /// If the stream can't be cut into frames: close the connection, and call [`lost`](Self::lost).
+    pub(super) fn received(&mut self, bytes: &[u8]) -> Result<Vec<Ended<T>>, FrameError> {
+        let frames = self.framer.receive(bytes)?;
+        Ok(frames.iter().filter_map(|frame| self.received_frame(frame)).collect())
+    }
+
+    fn received_frame(&mut self, frame: &[u8]) -> Option<Ended<T>> {
+        match decode(frame, &self.dialect) {
+            Ok(message) => {
+                let index = self.waiting.iter().position(|waiting| waiting.expected.is_answered_by(&message));
+                if index.is_none() {
+                    tracing::warn!(?message, "dropped: it answers no request that waits");
+                }
+                Some((self.waiting.remove(index?).token, Ok(message)))
+            }
+            Err(error) => {
+                tracing::warn!(%error, bytes = frame.len(), "an answer is malformed");
+                let alone = if self.waiting.len() == 1 { self.waiting.pop() } else { None };
+                alone.map(|waiting| (waiting.token, Err(MalformedAnswer::Decode(error).into())))
+            }
+        }
+    }
+
+    /// When the next request has waited long enough.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.waiting.iter().map(|waiting| waiting.deadline).min()
+    }
+
+    /// Ends the requests that have waited long enough.
+    pub(super) fn expired(&mut self, now: Instant) -> Vec<Ended<T>> {
+        let expired = self.waiting.extract_if(.., |waiting| waiting.deadline <= now);
+        expired.map(|waiting| (waiting.token, Err(NoAnswer::TimedOut.into()))).collect()
+    }
+
+    /// Whether a frame has begun and not ended. After a time-out it never will, and what follows would be taken for
+    /// its rest: the connection is of no more use.
+    pub(super) fn is_inside_a_frame(&self) -> bool {
+        self.framer.is_inside_a_frame()
+    }
+
+    /// The connection is gone, and with it every answer.
+    pub(super) fn lost(&mut self, why: &NoAnswer) -> Vec<Ended<T>> {
+        self.framer.reset();
+        self.waiting.drain(..).map(|waiting| (waiting.token, Err(why.clone().into()))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::authorisation::tests::request;
+    use super::super::config::HostConfig;
+    use super::super::config::tests::{acceptor, config};
+    use super::*;
+
+    struct Link {
+        config: HostConfig,
+        exchange: Exchange<u32>,
+        start: Instant,
+    }
+
+    impl Link {
+        fn new() -> Self {
+            let config = config("");
+            Self { exchange: Exchange::new(config.dialect.clone(), 500), config, start: Instant::now() }
+        }
+
+        /// Sends the request with this STAN; it waits for `stan` seconds.
+        fn send(&mut self, stan: u32) {
+            let expected = request(stan).expected(&self.config);
+            self.exchange.frame(&request(stan).to_message(&self.config, &acceptor()), &expected).unwrap();
+            self.exchange.sent(expected, self.at(stan), stan);
+        }
+
+        fn at(&self, seconds: u32) -> Instant {
+            self.start + Duration::from_secs(seconds.into())
+        }
+
+        fn framed(&self, message: &Message) -> Vec<u8> {
+            let body = encode(message, &self.config.dialect).unwrap();
+            Framer::new(self.config.dialect.header, None, 500).frame(&body).unwrap().to_vec()
+        }
+
+        fn receive(&mut self, message: &Message) -> Vec<Ended<u32>> {
+            let frame = self.framed(message);
+            self.exchange.received(&frame).unwrap()
+        }
+    }
+
+    /// An approval of the request with STAN `stan`.
+    fn approval(stan: u32) -> Message {
+        let mut message = Message::new(Mti::AUTHORISATION_REQUEST.answer());
+        message.set(4, "000000001250").set(11, format!("{stan:06}")).set(37, request(stan).rrn.as_str()).set(39, "00");
+        message.set(41, "TERM0001");
+        message
+    }
+
+    #[test]
+    fn answers_find_their_requests_in_any_order() {
+        let mut link = Link::new();
+        link.send(1);
+        link.send(2);
+        assert_eq!(link.receive(&approval(2)), [(2, Ok(approval(2)))]);
+        assert_eq!(link.receive(&approval(1)), [(1, Ok(approval(1)))]);
+        assert_eq!(link.exchange.next_deadline(), None);
+    }
+
+    #[test]
+    fn an_answer_to_another_transaction_is_not_taken_for_ours() {
+        let others: [fn(&mut Message); 6] = [
+            |m| m.mti = Mti::FINANCIAL_REQUEST.answer(),
+            |m| drop(m.set(11, "000002")),
+            |m| m.remove(11),
+            |m| drop(m.set(41, "TERM0002")),
+            |m| drop(m.set(37, "620212000043")),
+            |m| drop(m.set(4, "000000001251")),
+        ];
+        let mut link = Link::new();
+        link.send(1);
+        for change in others {
+            let mut other = approval(1);
+            change(&mut other);
+            assert_eq!(link.receive(&other), [], "{other:?}");
+        }
+        assert_eq!(link.receive(&approval(1)).len(), 1, "the request has kept waiting");
+    }
+
+    #[test]
+    fn a_partial_approval_may_be_for_less_and_never_for_more() {
+        let partial = |amount: &str| {
+            let mut message = approval(1);
+            message.set(39, "10").set(4, amount);
+            message
+        };
+        let mut link = Link::new();
+        link.send(1);
+        assert_eq!(link.receive(&partial("000000001251")), []);
+        assert_eq!(link.receive(&partial("000000000500")).len(), 1);
+    }
+
+    #[test]
+    fn a_host_that_echoes_little_is_understood() {
+        let mut bare = approval(1);
+        [4, 37, 41].map(|number| bare.remove(number));
+        let mut link = Link::new();
+        link.send(1);
+        assert_eq!(link.receive(&bare), [(1, Ok(bare.clone()))]);
+    }
+
+    #[test]
+    fn a_late_answer_is_dropped() {
+        let mut link = Link::new();
+        link.send(1);
+        link.send(2);
+        assert_eq!(link.exchange.next_deadline(), Some(link.at(1)));
+        let ended = link.exchange.expired(link.at(1));
+        assert_eq!(ended, [(1, Err(NoAnswer::TimedOut.into()))]);
+        assert_eq!(link.receive(&approval(1)), []);
+        assert_eq!(link.receive(&approval(2)).len(), 1);
+    }
+
+    #[test]
+    fn an_answer_of_one_byte_ends_the_request_that_waits_alone() {
+        let mut link = Link::new();
+        link.send(1);
+        let ended = link.exchange.received(&[0, 1, 0x01]).unwrap();
+        assert!(matches!(ended[..], [(1, Err(HostError::MalformedAnswer(MalformedAnswer::Decode(_))))]), "{ended:?}");
+        link.send(1);
+        link.send(2);
+        assert_eq!(link.exchange.received(&[0, 1, 0x01]), Ok(vec![]));
+        assert_eq!(link.receive(&approval(2)).len(), 1);
+    }
+
+    #[test]
+    fn a_header_that_promises_too_little_costs_its_request_and_the_stream() {
+        let mut link = Link::new();
+        link.send(1);
+        let mut frame = link.framed(&approval(1));
+        frame[1] -= 8;
+        // The last eight bytes are the terminal's name: read as a header, they announce a frame that is too long.
+        assert_eq!(link.exchange.received(&frame), Err(FrameError::TooLong { length: 0x5445, limit: 500 }));
+        let ended = link.exchange.lost(&NoAnswer::Stream(FrameError::Header));
+        assert!(ended.iter().all(|(_, result)| result.as_ref().is_err_and(HostError::is_reversal_needed)));
+    }
+
+    #[test]
+    fn a_header_that_promises_too_much_is_seen_when_time_is_up() {
+        let mut link = Link::new();
+        link.send(1);
+        let mut frame = link.framed(&approval(1));
+        frame[1] += 1;
+        assert_eq!(link.exchange.received(&frame), Ok(vec![]));
+        assert_eq!(link.exchange.expired(link.at(1)), [(1, Err(NoAnswer::TimedOut.into()))]);
+        assert!(link.exchange.is_inside_a_frame());
+    }
+
+    #[test]
+    fn a_lost_connection_ends_every_request_and_what_had_begun_to_arrive() {
+        let mut link = Link::new();
+        link.send(1);
+        link.send(2);
+        link.exchange.received(&[0]).unwrap();
+        let why = NoAnswer::ConnectionLost("reset".into());
+        assert_eq!(link.exchange.lost(&why), [(1, Err(why.clone().into())), (2, Err(why.clone().into()))]);
+        assert!(!link.exchange.is_inside_a_frame());
+    }
+
+    #[test]
+    fn a_stan_that_waits_is_not_used_again() {
+        let mut link = Link::new();
+        link.send(1);
+        let again = request(1).to_message(&link.config, &acceptor());
+        let framed = link.exchange.frame(&again, &request(1).expected(&link.config));
+        assert_eq!(framed.map(drop), Err(NotSent::StanInUse(request(1).stan)));
+    }
+}

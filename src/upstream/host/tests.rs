@@ -1,0 +1,1 @@
+//! The link over a pipe and under virtual time.

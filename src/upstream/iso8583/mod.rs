@@ -1,0 +1,20 @@
+//! ISO 8583:1987: a message as values, and as bytes in the dialect that an acquirer speaks.
+//!
+//! [`Message`] holds values only. [`encode`] and [`decode`] write and read it by a [`Dialect`], which is data. A
+//! [`Framer`] puts the bytes on a stream and finds them again.
+
+mod decode;
+mod dialect;
+mod encode;
+pub mod field;
+mod framing;
+mod message;
+
+pub use decode::{DecodeError, Part, decode};
+pub use dialect::{Binary, Dialect, Digits, Filler, InvalidDialect, LengthPrefix};
+pub use encode::{EncodeError, encode};
+pub use framing::{FrameError, Framer, LengthHeader, Tpdu};
+pub use message::{Message, Mti};
+
+#[cfg(test)]
+mod tests;

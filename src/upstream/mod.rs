@@ -1,0 +1,27 @@
+//! The host link: what the acquirer is asked, and what it answers.
+//!
+//! [`Host`] is the link. What goes over it is a value: an [`AuthorisationRequest`] and its [`AuthorisationAnswer`], a
+//! [`Reversal`], a [`NetworkRequest`]. [`HostConfig`] says how the acquirer wants its messages, which are [`iso8583`].
+//!
+//! The link sends what it is given once. Where no answer comes, [`HostError::is_reversal_needed`] says whether the host
+//! may have approved; what follows from that is for the transaction's life to decide.
+
+mod authorisation;
+mod config;
+mod exchange;
+mod failure;
+mod host;
+pub mod icc_data;
+pub mod iso8583;
+mod network;
+mod response_code;
+mod reversal;
+mod when;
+
+pub use authorisation::{AuthorisationAnswer, AuthorisationRequest, Decision, EntryMode};
+pub use config::{CardAcceptor, Constants, HostConfig, MessageClass};
+pub use failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
+pub use host::Host;
+pub use network::{NetworkPurpose, NetworkRequest};
+pub use response_code::{Action, MEANINGS, Meaning, ResponseCode};
+pub use reversal::{Reversal, ReversalAnswer};

@@ -1,0 +1,158 @@
+//! Taking an authorisation back.
+
+use emv::fields::{Amount, Pan};
+use jiff::Timestamp;
+
+use super::authorisation::{amount, processing_code};
+use super::config::{CardAcceptor, HostConfig};
+use super::exchange::Expected;
+use super::failure::MalformedAnswer;
+use super::iso8583::{Message, Mti};
+use super::response_code::ResponseCode;
+use super::when;
+use crate::terminal::{Currency, OnlineRequest, Stan, TransactionType};
+
+/// A reversal of an authorisation that may have been approved and must not stand: 0400, repeated as 0401.
+///
+/// It travels under a STAN of its own, the same in every repeat, and under the retrieval reference number of the request
+/// that it takes back. Field 90, Original Data Elements, names that request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reversal {
+    /// Field 11: the reversal's own number.
+    pub stan: Stan,
+    /// Field 7: when it was first sent.
+    pub at: Timestamp,
+    /// Whether it may have been sent before: then this is a repeat, 0401.
+    pub is_repeat: bool,
+    /// Fields 12, 13, 37, 41, 42 and 90: the request.
+    pub original: OnlineRequest,
+    /// In field 3, as in the request.
+    pub kind: TransactionType,
+    /// Field 4: the amount of the request.
+    pub amount: Amount,
+    /// Field 49: the currency of the request.
+    pub currency: Currency,
+    /// Field 2: the account.
+    pub pan: Option<Pan>,
+    /// Field 38: the authorisation code, where an approval did arrive.
+    pub authorisation_code: Option<String>,
+}
+
+impl Reversal {
+    pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
+        let first = Mti::REVERSAL_REQUEST;
+        let mut message = Message::new(if self.is_repeat { first.repeat() } else { first });
+        acceptor.apply(&self.original.acceptor, &mut message);
+        message
+            .set_if(2, self.pan.as_ref().map(Pan::digits))
+            .set(3, processing_code(self.kind))
+            .set(4, amount(self.amount))
+            .set(7, when::transmission(self.at))
+            .set(11, self.stan.to_string())
+            .set(12, when::local_time(self.original.at, &acceptor.time_zone))
+            .set(13, when::local_date(self.original.at, &acceptor.time_zone))
+            .set(37, self.original.rrn.as_str())
+            .set_if(38, self.authorisation_code.as_deref())
+            .set(49, format!("{:03}", self.currency.numeric()))
+            .set(90, self.original_data_elements(config, acceptor))
+            // Nothing remains of the amount.
+            .set(95, "0".repeat(42));
+        config.finish(message)
+    }
+
+    /// Field 90: type, STAN, transmission date and time, acquirer and forwarding institution of the request; n 42.
+    fn original_data_elements(&self, config: &HostConfig, acceptor: &CardAcceptor) -> String {
+        let (mti, stan, at) = (config.message_class.mti(), self.original.stan, when::transmission(self.original.at));
+        let acquirer = acceptor.acquirer_id.as_deref().unwrap_or_default();
+        format!("{mti}{stan}{at}{acquirer:0>11}{:011}", 0)
+    }
+
+    pub(super) fn expected(&self) -> Expected {
+        Expected {
+            mti: Mti::REVERSAL_REQUEST.answer(),
+            stan: self.stan,
+            terminal_id: self.original.acceptor.terminal_id.clone(),
+            rrn: Some(self.original.rrn.clone()),
+            amount: Some(self.amount),
+        }
+    }
+}
+
+/// The answer to a [`Reversal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReversalAnswer {
+    /// Field 39.
+    pub response_code: ResponseCode,
+}
+
+impl ReversalAnswer {
+    /// Whether the host has taken note, so that nothing more is to be sent: it reversed, or it says that there is
+    /// nothing to reverse. Not so where a system behind it was not available: send the reversal again.
+    pub fn is_final(&self) -> bool {
+        !self.response_code.meaning().is_passing
+    }
+
+    pub(super) fn from_message(message: &Message) -> Result<Self, MalformedAnswer> {
+        Ok(Self { response_code: ResponseCode::of(message)? })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::authorisation::tests::request;
+    use super::super::config::tests::{acceptor, config};
+    use super::*;
+
+    /// The reversal of the [`request`] with STAN `original`, a minute later, under the STAN that follows.
+    pub(in crate::upstream) fn reversal(original: u32) -> Reversal {
+        let request = request(original);
+        Reversal {
+            stan: request.stan.next(),
+            at: "2026-07-21T12:31:05Z".parse().unwrap(),
+            is_repeat: false,
+            original: OnlineRequest {
+                stan: request.stan,
+                rrn: request.rrn,
+                at: request.at,
+                acceptor: request.acceptor,
+            },
+            kind: request.kind,
+            amount: request.amount,
+            currency: request.currency,
+            pan: Some(request.card.pan),
+            authorisation_code: None,
+        }
+    }
+
+    #[test]
+    fn a_reversal_says_which_request_it_takes_back() {
+        let (config, acceptor) = (config("message_class = 'financial'"), acceptor());
+        let message = reversal(42).to_message(&config, &acceptor);
+        assert_eq!(message.mti.to_string(), "0400");
+        assert_eq!((message.text(7), message.text(11)), (Some("0721123105"), Some("000043")));
+        assert_eq!(message.text(90), Some("020000004207211230050000012345600000000000"));
+        assert_eq!(message.text(95), Some("000000000000000000000000000000000000000000"));
+        let original = request(42).to_message(&config, &acceptor);
+        for number in [2, 3, 4, 12, 13, 18, 32, 37, 41, 42, 49] {
+            assert_eq!(message.bytes(number), original.bytes(number), "field {number}");
+        }
+    }
+
+    #[test]
+    fn a_repeat_differs_in_its_type_alone() {
+        let (config, acceptor) = (config(""), acceptor());
+        let first = reversal(42).to_message(&config, &acceptor);
+        let mut repeat = Reversal { is_repeat: true, ..reversal(42) }.to_message(&config, &acceptor);
+        assert_eq!(repeat.mti.to_string(), "0401");
+        repeat.mti = first.mti;
+        assert_eq!(repeat, first);
+    }
+
+    #[test]
+    fn a_host_that_is_not_available_has_not_taken_note() {
+        let answer = |code: &[u8]| ReversalAnswer { response_code: ResponseCode::new(code).unwrap() };
+        assert!(answer(b"00").is_final());
+        assert!(answer(b"25").is_final());
+        assert!(!answer(b"91").is_final());
+    }
+}
