@@ -201,19 +201,25 @@ mod tests {
 
     #[test]
     fn an_answer_to_another_transaction_is_not_taken_for_ours() {
-        let others: [fn(&mut Message); 6] = [
-            |m| m.mti = Mti::FINANCIAL_REQUEST.answer(),
-            |m| drop(m.set(11, "000002")),
-            |m| m.remove(11),
-            |m| drop(m.set(41, "TERM0002")),
-            |m| drop(m.set(37, "620212000043")),
-            |m| drop(m.set(4, "000000001251")),
-        ];
+        let mut financial = approval(1);
+        financial.mti = Mti::FINANCIAL_REQUEST.answer();
+        let mut unnumbered = approval(1);
+        unnumbered.remove(11);
+        let other = |number: u8, value: &str| {
+            let mut message = approval(1);
+            message.set(number, value);
+            message
+        };
         let mut link = Link::new();
         link.send(1);
-        for change in others {
-            let mut other = approval(1);
-            change(&mut other);
+        for other in [
+            financial,
+            unnumbered,
+            other(4, "000000001251"),
+            other(11, "000002"),
+            other(37, "620212000043"),
+            other(41, "TERM0002"),
+        ] {
             assert_eq!(link.receive(&other), [], "{other:?}");
         }
         assert_eq!(link.receive(&approval(1)).len(), 1, "the request has kept waiting");
@@ -235,7 +241,9 @@ mod tests {
     #[test]
     fn a_host_that_echoes_little_is_understood() {
         let mut bare = approval(1);
-        [4, 37, 41].map(|number| bare.remove(number));
+        for number in [4, 37, 41] {
+            bare.remove(number);
+        }
         let mut link = Link::new();
         link.send(1);
         assert_eq!(link.receive(&bare), [(1, Ok(bare.clone()))]);
