@@ -1,11 +1,13 @@
 //! What the certificates of issuers and of cards have in common (EMV Book 2, Tables 13 and 14).
 
+use core::fmt;
+
 use super::recovery::Recovered;
 use super::{Fault, PublicKey};
 use crate::fields::{Date, YearMonth};
 
 /// A public key certificate as it lies on a card, in three data objects.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct EncodedCertificate<'a> {
     /// Issuer or ICC Public Key Certificate; empty where the card gave none.
     pub certificate: &'a [u8],
@@ -13,6 +15,14 @@ pub struct EncodedCertificate<'a> {
     pub remainder: &'a [u8],
     /// Issuer or ICC Public Key Exponent; empty where the card gave none.
     pub exponent: &'a [u8],
+}
+
+impl fmt::Debug for EncodedCertificate<'_> {
+    /// Shows lengths only: whoever has the public keys recovers the PAN from an ICC certificate.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [certificate, remainder, exponent] = [self.certificate, self.remainder, self.exponent].map(<[u8]>::len);
+        write!(f, "EncodedCertificate[{certificate} + {remainder} + {exponent}]")
+    }
 }
 
 /// What was recovered from a certificate. Nothing in it is proven before the hash was checked.
@@ -140,5 +150,54 @@ impl<'a, const SUBJECT: usize> PublicKeyCertificate<'a, SUBJECT> {
     fn field<const N: usize>(&self, offset: usize) -> [u8; N] {
         let field = &self.recovered.message()[offset..offset + N];
         field.try_into().expect("the range has N bytes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{CA, CertificateData, ISSUER, STATIC_DATA, issuer_key, pan, today};
+    use super::super::{IccCertificate, IssuerCertificate, StaticData, recover_icc_key};
+    use super::*;
+    use alloc::format;
+    use alloc::vec::Vec;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_recovered_can_be_looked_at_before_it_is_proven() {
+        let certified = CertificateData { further: Vec::new(), ..CertificateData::icc() }.certified_by(&ISSUER);
+        let certificate = IccCertificate::open(issuer_key().key(), certified.borrow()).unwrap();
+        assert_eq!(certificate.subject()[..2], [0x47, 0x61]);
+        assert_eq!(format!("{:?}", certificate.expiry().unwrap()), "2030-12");
+        assert_eq!(certificate.serial(), [0x00, 0x10, 0x01]);
+        assert_eq!((certificate.hash_algorithm(), certificate.key_algorithm()), (0x01, 0x01));
+        assert!(certificate.key().is_ok());
+
+        let static_data = StaticData::from(STATIC_DATA);
+        let proven = recover_icc_key(&issuer_key(), certified.borrow(), &static_data, &pan(), today());
+        assert_eq!(proven, Err(Fault::HashMismatch));
+    }
+
+    #[test]
+    fn printing_shows_no_certificate() {
+        let certified = CertificateData::issuer().certified_by(&CA);
+        assert_eq!(format!("{:?}", certified.borrow()), "EncodedCertificate[144 + 20 + 3]");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+        #[test]
+        fn whatever_a_certificate_holds_it_is_read_without_panic(
+            content in vec(any::<u8>(), CA.modulus().len() - 23),
+            remainder in vec(any::<u8>(), 0..64),
+            exponent in vec(any::<u8>(), 1..4),
+        ) {
+            let message = [&[0x02][..], &content].concat();
+            let certificate = CA.sign(&message, &[&remainder, &exponent]);
+            let encoded = EncodedCertificate { certificate: &certificate, remainder: &remainder, exponent: &exponent };
+            let opened = IssuerCertificate::open(&CA.public(), encoded).unwrap();
+            let _ = (opened.is_valid_on(today()), opened.verify(&[]), opened.key());
+        }
     }
 }

@@ -108,6 +108,8 @@ pub fn verify_dynamic(icc_key: &IccKey, signed: &[u8], terminal_dynamic_data: &[
 mod tests {
     use super::super::testing::{ICC, icc_key};
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     const CHALLENGE: &[u8] = &[0x12, 0x34, 0x56, 0x78];
 
@@ -152,6 +154,26 @@ mod tests {
         ] {
             let outcome = verified(&[&[0x05, 0x01], data].concat()).map(|_| ());
             assert_eq!(outcome, if good { Ok(()) } else { Err(Fault::IccDynamicData) }, "{data:02X?}");
+        }
+    }
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+        #[test]
+        fn whatever_is_signed_is_read_whole_or_refused(
+            length in 0..90_u8,
+            number_length in 0..12_u8,
+            content in vec(any::<u8>(), ICC.modulus().len() - 26),
+        ) {
+            let outcome = verified(&[&[0x05, 0x01, length, number_length], &content[..]].concat());
+            let (length, number_length) = (usize::from(length), usize::from(number_length));
+            if (2..=8).contains(&number_length) && (1 + number_length..=71).contains(&length) {
+                let data = outcome.unwrap();
+                prop_assert_eq!(data.number(), &content[..number_length]);
+                prop_assert_eq!(data.rest(), &content[number_length..length - 1]);
+            } else {
+                prop_assert_eq!(outcome, Err(Fault::IccDynamicData));
+            }
         }
     }
 }

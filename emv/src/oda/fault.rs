@@ -81,7 +81,7 @@ pub enum Fault {
 
     /// A record to be authenticated is not one READ RECORD Response Message Template (EMV Book 3,
     /// 10.3).
-    #[error("a record to be authenticated is not one template 70")]
+    #[error("a record to be authenticated is not one READ RECORD template")]
     StaticRecord,
     /// The Static Data Authentication Tag List names something besides the AIP (EMV Book 2, 5.4,
     /// step 5).
