@@ -5,5 +5,6 @@ pub mod card;
 pub mod crypto;
 mod hex;
 mod scheme;
+pub mod vpcd;
 
 pub use scheme::Scheme;

@@ -27,7 +27,7 @@ fn packed(digits: &str) -> Vec<u8> {
 
 /// A number of two digits, as n 2.
 pub(super) fn two_digits(number: u8) -> u8 {
-    number / 10 << 4 | number % 10
+    (number / 10) << 4 | (number % 10)
 }
 
 /// Whether the card would approve the amount without its issuer: not above its limit, and in its

@@ -1,0 +1,90 @@
+//! `tender-sim`: the simulated counterparties of a terminal, as programs of their own.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use tender_sim::card::{Card, Personality, PersonalityError};
+use tender_sim::vpcd::{self, Departure};
+
+/// The simulated counterparties of a terminal.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    counterparty: Counterparty,
+}
+
+#[derive(Subcommand)]
+enum Counterparty {
+    /// A card in a virtual PC/SC reader (vsmartcard-vpcd)
+    Card(CardArguments),
+}
+
+#[derive(clap::Args)]
+struct CardArguments {
+    /// The name of a personality, or a file that holds one
+    #[arg(long, default_value = "visa-online")]
+    personality: String,
+    /// Leave the field at this command, counted from 1, and end
+    #[arg(long, value_name = "N")]
+    torn_at: Option<NonZeroU32>,
+    /// Where the reader listens for its card
+    #[arg(long, value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, vpcd::PORT)))]
+    vpcd: SocketAddr,
+    /// List the personalities and end
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().counterparty {
+        Counterparty::Card(arguments) => card(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tender-sim: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Presents a card until it is torn off. Where no reader is there, or it goes, waits for one.
+fn card(arguments: &CardArguments) -> Result<(), PersonalityError> {
+    if arguments.list {
+        for name in Personality::names() {
+            println!("{name:24}{}", Personality::built_in(name)?.description);
+        }
+        return Ok(());
+    }
+    let mut personality = personality(&arguments.personality)?;
+    personality.torn_at = arguments.torn_at.or(personality.torn_at);
+    println!("{}", personality.description);
+    let mut card = Card::new(&personality);
+    let mut waiting = false;
+    loop {
+        match vpcd::present(&mut card, arguments.vpcd) {
+            Ok(Departure::Card) => {
+                println!("The card left the field.");
+                return Ok(());
+            }
+            Ok(Departure::Reader) => waiting = false,
+            Err(error) if !waiting => {
+                eprintln!("Waiting for a reader at {}: {error}", arguments.vpcd);
+                waiting = true;
+            }
+            Err(_) => {}
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// A name is one that the program brings along; whatever has a slash or a dot in it is a file.
+fn personality(name: &str) -> Result<Personality, PersonalityError> {
+    if name.contains(['/', '.']) { Personality::load(Path::new(name)) } else { Personality::built_in(name) }
+}
