@@ -110,9 +110,10 @@ pub fn format(tag: Tag) -> Option<Format> {
     find(tag).map(|object| object.format)
 }
 
-/// How to treat a data object: one that nobody defined is treated as cardholder data.
+/// How to treat a data object: with several meanings as the most careful of them asks, and one that
+/// nobody defined as cardholder data.
 pub fn sensitivity(tag: Tag) -> Sensitivity {
-    find(tag).map_or(Sensitivity::Cardholder, |object| object.sensitivity)
+    find_all(tag).iter().map(|object| object.sensitivity).max().unwrap_or(Sensitivity::Cardholder)
 }
 
 macro_rules! dictionary {

@@ -82,6 +82,7 @@ bit_field! {
     pub struct ReferenceControlParameter[1];
 
     CDA_REQUESTED = (1, 5), "CDA signature requested";
+    XDA_REQUESTED = (1, 4), "XDA signature requested";
 }
 
 impl ReferenceControlParameter {

@@ -19,6 +19,8 @@ mod date;
 mod digits;
 mod meanings;
 mod pan;
+#[cfg(test)]
+mod properties;
 mod selection;
 mod terminal;
 mod track2;
