@@ -3,9 +3,11 @@
 #[path = "support/pcscd.rs"]
 mod pcscd;
 
+use std::ffi::CString;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use pcsc::{Context, ReaderState, Scope, State};
 use pcscd::{CONTACTLESS_ATR, Pcscd, isolated};
 use tenderd::reader::pcsc::{PcscReaders, Settings};
 use tenderd::reader::{CardChannel, ChannelError, Clock, Conversation, Event, Reader};
@@ -98,6 +100,16 @@ fn answers(receiver: &mpsc::Receiver<Answers>) -> Answers {
     receiver.recv_timeout(PATIENCE).expect("the conversation is held")
 }
 
+fn until_the_service_sees_a_card(reader: usize) {
+    let context = Context::establish(Scope::User).unwrap();
+    let name = CString::new(Pcscd::READERS[reader]).unwrap();
+    let mut states = [ReaderState::new(name, State::UNAWARE)];
+    while !states[0].event_state().contains(State::PRESENT) {
+        context.get_status_change(PATIENCE, &mut states).unwrap();
+        states[0].sync_current_state();
+    }
+}
+
 #[test]
 fn every_reader_of_the_service_is_attached() {
     isolated("every_reader_of_the_service_is_attached", |pcscd| {
@@ -138,15 +150,9 @@ fn a_card_that_lay_there_before_is_said_to_be_already_present() {
     isolated("a_card_that_lay_there_before_is_said_to_be_already_present", |pcscd| {
         pcscd.start();
         let _card = pcscd.lay(1, |_| Some(OK.into()));
+        until_the_service_sees_a_card(1);
         let mut terminal = Terminal::start();
-        let [first, reader] = terminal.two_readers();
-        // The first reader's conversation comes after pcscd has looked at both: then the card is known.
-        let (talk, told) = conversation(&[SELECT_PPSE]);
-        first.arm(talk);
-        let _other = pcscd.lay(0, |_| Some(OK.into()));
-        terminal.expect(&["card on Virtual PCD 00 00", "released Virtual PCD 00 00"]);
-        assert_eq!(answers(&told), [Ok(OK.into())]);
-
+        let [_, reader] = terminal.two_readers();
         let (talk, told) = conversation(&[SELECT_PPSE]);
         reader.arm(talk);
         terminal.expect(&["card already on Virtual PCD 00 01", "released Virtual PCD 00 01"]);
@@ -208,13 +214,14 @@ fn a_disarmed_reader_leaves_cards_alone() {
         let (talk, told) = conversation(&[SELECT_PPSE]);
         reader.arm(talk);
         reader.disarm();
-        let (talk, _) = conversation(&[]);
         let _card = pcscd.lay(0, |_| Some(OK.into()));
+        until_the_service_sees_a_card(0);
+        // Once a later card is served on the other reader, this one was passed over.
         other.arm(Box::new(|_| ()));
         let _marker = pcscd.lay(1, |_| Some(OK.into()));
         terminal.expect(&["card on Virtual PCD 00 01", "released Virtual PCD 00 01"]);
         assert!(told.recv().is_err(), "the conversation was dropped unheld");
-        reader.arm(talk);
+        reader.arm(Box::new(|_| ()));
         terminal.expect(&["card already on Virtual PCD 00 00"]);
     });
 }
@@ -324,4 +331,37 @@ fn a_conversation_that_panics_costs_the_reader_nothing() {
         reader.arm(talk);
         assert_eq!(answers(&told), [Ok(OK.into())]);
     });
+}
+
+#[test]
+fn nothing_wakes_up_while_nothing_happens() {
+    isolated("nothing_wakes_up_while_nothing_happens", |pcscd| {
+        pcscd.start();
+        let mut terminal = Terminal::start();
+        let [reader, other] = terminal.two_readers();
+        let (talk, told) = conversation(&[SELECT_PPSE]);
+        reader.arm(talk);
+        let _card = pcscd.lay(0, |_| Some(OK.into()));
+        answers(&told);
+        let (talk, _told) = conversation(&[]);
+        other.arm(talk);
+        // One reader has a card lying on it, the other is armed. What follows a change of readers comes within 1 s.
+        std::thread::sleep(Duration::from_millis(1500));
+        let before = wake_ups();
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(wake_ups(), before);
+        assert_eq!(before.len(), 3, "the watch and two readers");
+    });
+}
+
+/// How often each thread of the readers went to sleep so far.
+fn wake_ups() -> Vec<(String, u64)> {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap().path());
+    let ours = threads.filter_map(|thread| {
+        let name = std::fs::read_to_string(thread.join("comm")).unwrap();
+        let status = std::fs::read_to_string(thread.join("status")).unwrap();
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        ["pcsc-watch\n", "reader\n"].contains(&&*name).then(|| (name, count.trim().parse().unwrap()))
+    });
+    ours.collect()
 }

@@ -198,6 +198,21 @@ mod tests {
     }
 
     #[test]
+    fn every_family_but_the_generic_one_shows_each_state_with_well_formed_commands() {
+        use Indication::*;
+        for family in Families::default().families {
+            for indication in [Idle, Ready, Processing, Success, Failure] {
+                let commands = family.commands(indication);
+                assert!(!commands.is_empty(), "{}: {indication:?}", family.name);
+                for command in commands {
+                    let bytes = command.as_bytes();
+                    assert_eq!(usize::from(bytes[4]), bytes.len() - 5, "{}: {indication:?}: Lc", family.name);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_configuration_overrides_single_families() {
         let own = Families::parse("[[family]]\nname = \"till\"\nmatch = [\"acr122\"]\nready = [\"FF\"]\n").unwrap();
         let families = Families::default().overridden_by(own);

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use tender_sim::card::{Answer, Card};
+
 use super::station::{Presence, Slot, Station};
 use super::{ChannelError, Clock, Events, Family, Kind, Reader, ReaderId};
 
@@ -17,6 +19,18 @@ pub trait SimulatedCard: Send {
 
     /// The answer to a command, SW1 SW2 at its end, and how long it takes. Without an answer, the card was torn off.
     fn transmit(&mut self, command: &[u8]) -> (Option<Vec<u8>>, Duration);
+}
+
+impl SimulatedCard for Card {
+    fn power(&mut self) -> Vec<u8> {
+        self.reset();
+        Card::ATR.to_vec()
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> (Option<Vec<u8>>, Duration) {
+        let Answer { response, delay } = self.transmit(command);
+        (response, delay)
+    }
 }
 
 /// A simulated reader. Dropping it stops its thread, after the conversation it may be in.
@@ -45,8 +59,8 @@ impl SimulatedReader {
     }
 
     /// Lays a card on the reader. With one there already, this makes a collision.
-    pub fn present(&self, card: Box<dyn SimulatedCard>) {
-        lock(&self.field).lay(card, false);
+    pub fn present(&self, card: impl SimulatedCard + 'static) {
+        lock(&self.field).lay(Box::new(card), false);
         self.reader().look();
     }
 
@@ -58,9 +72,9 @@ impl SimulatedReader {
 
     /// From now on, lays this card on the reader by itself some time after each arming, if nothing lies there then, and
     /// takes it away when its conversation has ended. It stays the same card, with its counters.
-    pub fn present_when_armed(&self, card: Box<dyn SimulatedCard>, delay: Duration) {
+    pub fn present_when_armed(&self, card: impl SimulatedCard + 'static, delay: Duration) {
         let mut field = lock(&self.field);
-        field.at_hand = Some(card);
+        field.at_hand = Some(Box::new(card));
         field.delay = delay;
     }
 }
@@ -207,7 +221,10 @@ mod tests {
 
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+    use tender_sim::card::Personality;
+
     use super::*;
+    use crate::reader::atr::{Atr, CardKind};
     use crate::reader::{Conversation, Event, Fault, RESPONSE_LEN_MAX};
 
     /// A card that answers every command with the same bytes, or is torn off.
@@ -223,8 +240,8 @@ mod tests {
         }
     }
 
-    fn card(answer: &[u8]) -> Box<dyn SimulatedCard> {
-        Box::new(Constant(Some(answer.to_vec())))
+    fn card(answer: &[u8]) -> Constant {
+        Constant(Some(answer.to_vec()))
     }
 
     struct Bench {
@@ -295,9 +312,27 @@ mod tests {
     }
 
     #[test]
+    fn a_personality_answers_from_the_simulated_field() {
+        let mut bench = Bench::new();
+        let card = Card::new(&Personality::built_in("visa-online").unwrap());
+        bench.simulated.present(card);
+        let (sender, answer) = mpsc::channel();
+        bench.simulated.reader().arm(Box::new(move |card| {
+            let kind = Atr::parse(&card.card().atr).unwrap().card_kind();
+            let exchange = card.transmit(b"\x00\xA4\x04\x00\x0E2PAY.SYS.DDF01\x00").unwrap();
+            assert!(exchange.sent_at <= exchange.received_at);
+            sender.send((kind, exchange.response.to_vec())).unwrap();
+        }));
+        bench.seen();
+        let (kind, directory) = answer.recv().unwrap();
+        assert_eq!(kind, CardKind::Contactless);
+        assert_eq!((directory[0], &directory[directory.len() - 2..]), (0x6F, &[0x90, 0x00][..]));
+    }
+
+    #[test]
     fn a_card_torn_off_is_lost_and_leaves_the_field() {
         let mut bench = Bench::new();
-        bench.simulated.present(Box::new(Constant(None)));
+        bench.simulated.present(Constant(None));
         let answers = bench.arm(2);
         bench.seen();
         assert_eq!(answers.recv().unwrap(), [Err(ChannelError::CardLost), Err(ChannelError::CardLost)]);

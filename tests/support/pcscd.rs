@@ -15,6 +15,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
+
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 const SOCKET_VARIABLE: &str = "PCSCLITE_CSOCK_NAME";
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -167,7 +169,11 @@ impl Drop for VirtualCard {
 fn serve(mut link: TcpStream, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
     const GET_ATR: u8 = 4;
     let mut length = [0; 2];
-    while link.read_exact(&mut length).is_ok() {
+    loop {
+        // vpcd sends length and message apart: a delayed acknowledgement of the first holds the second back for 40 ms.
+        if SockRef::from(&link).set_tcp_quickack(true).is_err() || link.read_exact(&mut length).is_err() {
+            break;
+        }
         let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
         if link.read_exact(&mut message).is_err() {
             break;
