@@ -3,5 +3,6 @@
 pub mod journal;
 pub mod keys;
 pub mod reader;
+pub mod receipt;
 pub mod terminal;
 pub mod upstream;

@@ -16,6 +16,12 @@ impl MaskedPan {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same with the last four digits alone, as a customer's receipt shows it.
+    pub fn last_four_only(&self) -> Self {
+        let hidden = self.0.len() - 4;
+        MaskedPan(format!("{}{}", "*".repeat(hidden), &self.0[hidden..]))
+    }
 }
 
 impl From<&Pan> for MaskedPan {
@@ -109,6 +115,7 @@ mod tests {
         assert_eq!(MaskedPan::try_from("4761739001010119".to_owned()), Err(MaskedPanError));
         assert_eq!(MaskedPan::try_from("47617390****0119".to_owned()), Err(MaskedPanError));
         assert!(MaskedPan::try_from("476173******0119".to_owned()).is_ok());
+        assert_eq!(MaskedPan::from(&pan).last_four_only().as_str(), "************0119");
         assert!(MaskedPan::try_from("****5678".to_owned()).is_ok());
     }
 

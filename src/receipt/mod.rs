@@ -1,0 +1,180 @@
+//! Receipts: what is printed of a transaction, as data and as text.
+//!
+//! A [`Receipt`] is made from the transaction as the journal tells it and from the merchant's
+//! letterhead, on demand and any number of times. It serialises to JSON, and [`text`] lays it out for
+//! a printer.
+
+pub mod text;
+
+use emv::fields::Amount;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::terminal::{
+    CardRead, Currency, Cvm, FinalResult, Hex, MaskedPan, Reason, Rrn, Stan, Token, Transaction, TransactionType,
+};
+
+/// What stands at the head of every receipt of a merchant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letterhead {
+    /// The merchant's name.
+    pub name: String,
+    /// Address, telephone, tax number: a line each.
+    #[serde(default)]
+    pub address: Vec<String>,
+    /// Whether the terminal is in test mode; every receipt then says so.
+    #[serde(default)]
+    pub test: bool,
+}
+
+/// For whom a receipt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipient {
+    /// The customer: of the PAN only the last four digits.
+    Customer,
+    /// The merchant: the PAN as the journal has it, the data objects for a dispute, and a line to sign.
+    Merchant,
+}
+
+/// One receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// For whom it is.
+    pub copy: Recipient,
+    /// The merchant.
+    #[serde(flatten)]
+    pub letterhead: Letterhead,
+    /// The time of the end, where the terminal stands.
+    pub time: DateTime,
+    /// The caller's name for the transaction.
+    pub token: Token,
+    /// The caller's words for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Purchase, refund ...
+    #[serde(rename = "type")]
+    pub kind: TransactionType,
+    /// The currency of all amounts.
+    pub currency: Currency,
+    /// The amount asked for, as a decimal.
+    pub amount: String,
+    /// The cash in it, as a decimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cash: Option<String>,
+    /// The amount that was paid, as a decimal; absent if nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_amount: Option<String>,
+    /// What became of it.
+    pub result: FinalResult,
+    /// Why.
+    pub reason: Reason,
+    /// The card, if one was read.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub card: Option<CardLines>,
+    /// The acquirer, if it was asked.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostLines>,
+}
+
+/// What a receipt says of the card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CardLines {
+    /// The application's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application_label: Option<String>,
+    /// The PAN, masked as the copy demands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pan: Option<MaskedPan>,
+    /// The AID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aid: Option<Hex>,
+    /// How the cardholder was verified.
+    pub cvm: Cvm,
+    /// Terminal Verification Results; on the merchant's copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tvr: Option<Hex>,
+    /// Application Cryptogram; on the merchant's copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application_cryptogram: Option<Hex>,
+}
+
+/// What a receipt says of the acquirer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HostLines {
+    /// The terminal's name with the acquirer.
+    pub terminal_id: String,
+    /// The merchant's name with the acquirer.
+    pub merchant_id: String,
+    /// The request's STAN.
+    pub stan: Stan,
+    /// The retrieval reference number.
+    pub rrn: Rrn,
+    /// The response code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_code: Option<String>,
+    /// The authorisation code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorisation_code: Option<String>,
+}
+
+impl Receipt {
+    /// The receipt of a transaction; none before it has ended.
+    pub fn new(transaction: &Transaction, letterhead: &Letterhead, copy: Recipient, zone: &TimeZone) -> Option<Self> {
+        let ending = transaction.ending()?;
+        let request = transaction.request();
+        let decimal = |amount: Amount| request.currency.decimal(amount);
+        let answer = transaction.answer();
+        let host = transaction.online_request().map(|online| HostLines {
+            terminal_id: online.acceptor.terminal_id.clone(),
+            merchant_id: online.acceptor.merchant_id.clone(),
+            stan: online.stan,
+            rrn: online.rrn.clone(),
+            response_code: answer.map(|answer| answer.response_code.clone()),
+            authorisation_code: answer.and_then(|answer| answer.authorisation_code.clone()),
+        });
+        Some(Receipt {
+            copy,
+            letterhead: letterhead.clone(),
+            time: ending.at.to_zoned_datetime(zone.clone()).datetime(),
+            token: request.token.clone(),
+            reference: request.reference.clone(),
+            kind: request.kind,
+            currency: request.currency,
+            amount: decimal(request.amount),
+            cash: request.amount_other.map(decimal),
+            approved_amount: transaction.approved_amount().map(decimal),
+            result: ending.result,
+            reason: ending.reason,
+            card: transaction.card_read().map(|card_read| CardLines::new(card_read, copy)),
+            host,
+        })
+    }
+
+    /// Whether the merchant must have this copy signed.
+    pub fn wants_signature(&self) -> bool {
+        let signature = self.card.as_ref().is_some_and(|card| card.cvm == Cvm::Signature);
+        signature && self.copy == Recipient::Merchant && self.result == FinalResult::Approved
+    }
+}
+
+impl CardLines {
+    fn new(card_read: &CardRead, copy: Recipient) -> Self {
+        let for_merchant = |value: &Option<Hex>| value.clone().filter(|_| copy == Recipient::Merchant);
+        CardLines {
+            application_label: card_read.application_label.clone(),
+            pan: card_read.pan.as_ref().map(|pan| match copy {
+                Recipient::Customer => pan.last_four_only(),
+                Recipient::Merchant => pan.clone(),
+            }),
+            aid: card_read.data.aid.clone(),
+            cvm: card_read.cvm,
+            tvr: for_merchant(&card_read.data.tvr),
+            application_cryptogram: for_merchant(&card_read.data.application_cryptogram),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
