@@ -186,7 +186,7 @@ dictionary! {
     CTQ = 0x9F6C, "Card Transaction Qualifiers (CTQ)", C3, Binary, 2..=2, &[RESPONSE_MESSAGE_TEMPLATE_FORMAT_2], Icc, Public;
     MAG_STRIPE_APPLICATION_VERSION_NUMBER_READER = 0x9F6D, "Mag-stripe Application Version Number (Reader)", C2, Binary, 2..=2, NONE, Terminal, Public;
     FORM_FACTOR_INDICATOR = 0x9F6E, "Form Factor Indicator", C3, Binary, 4..=4, RECORD, Icc, Public;
-    THIRD_PARTY_DATA = 0x9F6E, "Third Party Data", C2, Binary, 5..=32, &[FCI_ISSUER_DISCRETIONARY_DATA], Icc, Public;
+    THIRD_PARTY_DATA = 0x9F6E, "Third Party Data", C2, Binary, 5..=32, &[FCI_ISSUER_DISCRETIONARY_DATA, READ_RECORD_RESPONSE_MESSAGE_TEMPLATE], Icc, Public;
     DS_SLOT_MANAGEMENT_CONTROL = 0x9F6F, "DS Slot Management Control", C2, Binary, 1..=1, &[RESPONSE_MESSAGE_TEMPLATE_FORMAT_2], Icc, Public;
     PROTECTED_DATA_ENVELOPE_1 = 0x9F70, "Protected Data Envelope 1", C2, Binary, 0..=192, NONE, Icc, Cardholder;
     PROTECTED_DATA_ENVELOPE_2 = 0x9F71, "Protected Data Envelope 2", C2, Binary, 0..=192, NONE, Icc, Cardholder;

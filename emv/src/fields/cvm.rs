@@ -187,6 +187,10 @@ impl CvRule {
         CvRule { code, condition }
     }
 
+    /// Always a plaintext PIN that the card verifies: what Kernel 2 reports where a phone verified its
+    /// holder (Book C-2, CVM.4).
+    pub const PLAINTEXT_PIN_ALWAYS: Self = CvRule { code: 0x01, condition: 0x00 };
+
     /// The first byte: method, and what to do if it fails. CVM Results repeat it.
     pub const fn code(self) -> u8 {
         self.code
@@ -205,6 +209,12 @@ impl CvRule {
     /// When the rule applies.
     pub const fn condition(self) -> CvmCondition {
         CvmCondition::from_code(self.condition)
+    }
+
+    /// The same rule by itself, without what it says of the rules after it. CVM Results may hold
+    /// either (EMV Book 4, Table 2).
+    pub const fn alone(self) -> Self {
+        CvRule { code: self.code & 0x3F, ..self }
     }
 
     /// Whether the next rule is tried where this one was not successful; if not, cardholder

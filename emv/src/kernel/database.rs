@@ -46,6 +46,11 @@ impl Database {
         self.objects.remove(&tag);
     }
 
+    /// Every object that is present, by tag.
+    pub fn iter(&self) -> impl Iterator<Item = (Tag, &[u8])> {
+        self.objects.iter().map(|(tag, value)| (*tag, value.as_slice()))
+    }
+
     /// Sets every object of a list.
     pub fn set_all(&mut self, objects: Tlvs<'_>) {
         for object in objects {

@@ -3,17 +3,20 @@
 //! A kernel is a value that is fed with [`Input`]s and drained of [`Output`]s; whoever owns the
 //! reader drives it:
 //!
-//! 1. Activate it.
-//! 2. Poll it until it gives nothing more, and carry out what it gives.
-//! 3. Wait for what it asked for, hand in what happened, go to 2.
+//! 1. [`Kernel::activate`] it.
+//! 2. [`Kernel::poll`] until it gives nothing more, and carry out what it gives.
+//! 3. Wait for what it asked for, [`Kernel::handle`] what happened, go to 2.
 //!
 //! It ends with [`Output::Finished`]; after that it gives nothing and takes nothing.
 
+pub mod c2;
 mod database;
 mod outcome;
+pub mod shared;
 mod start;
 mod ui;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
@@ -25,7 +28,7 @@ pub use ui::{MessageId, Status, UiRequest, Value, ValueQualifier};
 
 use crate::Instant;
 use crate::apdu::Command;
-use crate::profile::KernelId;
+use crate::profile::{KernelConfiguration, KernelId, Profile};
 use crate::tlv::Tag;
 
 /// What happened outside.
@@ -81,6 +84,13 @@ pub enum Event {
     },
     /// The card misbehaved: where, and against which rule.
     CardFault(&'static str),
+    /// Offline data authentication was performed, by this method, with this result.
+    OfflineDataAuthentication {
+        /// Which method.
+        method: OdaMethod,
+        /// Why it failed, if it did.
+        result: Result<(), crate::oda::Fault>,
+    },
     /// The results as they stood when the kernel finished.
     Results {
         /// Terminal Verification Results.
@@ -101,4 +111,36 @@ pub enum OdaMethod {
     Cda,
     /// Fast dynamic data authentication (Book C-3, Annex C).
     Fdda,
+}
+
+/// A running kernel. All kernels there are form this one enum.
+#[derive(Debug)]
+pub enum Kernel {
+    /// Kernel 2.
+    C2(c2::Kernel2),
+}
+
+impl Kernel {
+    /// Starts the kernel of the `application`-th combination of a profile.
+    pub fn activate(profile: &Arc<Profile>, application: usize, start: Start, now: Instant) -> Self {
+        match profile.kernel(application) {
+            KernelConfiguration::C2(configuration) => {
+                Kernel::C2(c2::Kernel2::activate(Arc::clone(profile), configuration, start, now))
+            }
+        }
+    }
+
+    /// Takes what happened.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        match self {
+            Kernel::C2(kernel) => kernel.handle(input, now),
+        }
+    }
+
+    /// Gives the next thing to do, if there is one.
+    pub fn poll(&mut self) -> Option<Output> {
+        match self {
+            Kernel::C2(kernel) => kernel.poll(),
+        }
+    }
 }

@@ -24,6 +24,19 @@ bit_field! {
     WALLET_REQUIRES_SECOND_TAP = (3, 1), "wallet requires second tap";
 }
 
+impl PosCardholderInteractionInformation {
+    /// Whether the cardholder has to act on the phone and present it again (Book C-2, S910.71).
+    pub const fn needs_second_tap(self) -> bool {
+        !self.matches([0x00, 0x03, 0x0F], [0x00; 3])
+    }
+
+    /// Whether the bits under a mask have this value, as an entry of the Phone Message Table asks.
+    pub const fn matches(self, mask: [u8; 3], value: [u8; 3]) -> bool {
+        let [a, b, c] = self.0;
+        a & mask[0] == value[0] && b & mask[1] == value[1] && c & mask[2] == value[2]
+    }
+}
+
 /// Third Party Data, 5 to 32 bytes: the country, whose data it is, on which kind of device it stands,
 /// and the data.
 ///
@@ -70,6 +83,15 @@ impl<'a> ThirdPartyData<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_tap_is_needed_where_the_cardholder_must_act() {
+        let needs = |bytes| PosCardholderInteractionInformation::from_bytes(bytes).needs_second_tap();
+        assert!(!needs([0xFF, 0xFC, 0xF0]));
+        assert!(needs([0x00, 0x01, 0x00]));
+        assert!(needs([0x00, 0x02, 0x00]));
+        assert!(needs([0x00, 0x00, 0x08]));
+    }
 
     #[test]
     fn the_device_type_is_there_unless_the_identifier_says_no() {

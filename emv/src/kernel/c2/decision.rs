@@ -1,0 +1,100 @@
+//! S456, common processing once the records are read: what to ask the card for (Book C-2, S456).
+
+use super::context::Context;
+use super::{Fault, State, cvm_selection, generate_ac, restrictions};
+use crate::dict;
+use crate::fields::{Amount, Tvr};
+use crate::kernel::shared::{IssuerActionCodes, analyse};
+use crate::oda::{self, StaticData};
+
+/// What CDA needs of the card (S456.25).
+const CDA_DATA: &[crate::tlv::Tag] = &[
+    dict::CA_PUBLIC_KEY_INDEX,
+    dict::ISSUER_PUBLIC_KEY_CERTIFICATE,
+    dict::ISSUER_PUBLIC_KEY_EXPONENT,
+    dict::ICC_PUBLIC_KEY_CERTIFICATE,
+    dict::ICC_PUBLIC_KEY_EXPONENT,
+    dict::SDA_TAG_LIST,
+];
+
+/// All records are read. `static_data` is there where the ODA status is CDA.
+pub(super) fn decide(mut static_data: Option<StaticData>, context: &mut Context) -> Result<State, Fault> {
+    // S456.12, S456.13
+    let amount = context.transaction.amount_authorised.ok_or(Fault::AmountMissing)?;
+    // S456.14, S456.15
+    if amount > transaction_limit(context) {
+        return Err(Fault::TransactionLimitExceeded);
+    }
+    // S456.16, S456.17
+    let mandatory = [dict::APPLICATION_EXPIRATION_DATE, dict::PAN, dict::CDOL1];
+    if mandatory.iter().any(|tag| context.database.value(*tag).is_none()) {
+        return Err(Fault::MandatoryDataMissing);
+    }
+    // S456.24 to S456.28
+    if let Some(static_data) = &mut static_data {
+        prepare_cda(static_data, context)?;
+    }
+    // S456.30 to S456.33
+    let configuration = &context.configuration;
+    let cvm_capability = if amount > configuration.cvm_required_limit {
+        context.receipt = true;
+        configuration.cvm_capability_cvm_required
+    } else {
+        configuration.cvm_capability_no_cvm_required
+    };
+    let capabilities = configuration.terminal_capabilities(cvm_capability);
+    context.database.set(dict::TERMINAL_CAPABILITIES, capabilities.as_bytes());
+
+    // S456.35, S456.36
+    restrictions::check(context);
+    cvm_selection::select(amount, context)?;
+    // S456.37, S456.38
+    if amount > context.configuration.floor_limit {
+        context.set_tvr(Tvr::EXCEEDS_FLOOR_LIMIT);
+    }
+    // S456.39
+    let asked_for = analyse(
+        context.tvr(),
+        &context.configuration.action_codes,
+        &issuer_action_codes(context),
+        context.terminal_environment(),
+    );
+    // S456.45
+    generate_ac::prepare(asked_for, static_data, context)
+}
+
+/// S3.33 to S3.35.
+fn transaction_limit(context: &Context) -> Amount {
+    if context.on_device_cvm() {
+        context.configuration.transaction_limit_on_device_cvm
+    } else {
+        context.configuration.transaction_limit_no_on_device_cvm
+    }
+}
+
+/// S456.25 to S456.28: whether CDA has what it needs, and the last of the static data.
+fn prepare_cda(static_data: &mut StaticData, context: &mut Context) -> Result<(), Fault> {
+    if CDA_DATA.iter().any(|tag| context.database.value(*tag).is_none()) {
+        context.set_tvr(Tvr::ICC_DATA_MISSING);
+        context.set_tvr(Tvr::CDA_FAILED);
+    }
+    if let Some(&[index]) = context.database.value(dict::CA_PUBLIC_KEY_INDEX)
+        && context.rid().is_none_or(|rid| context.profile.ca_keys.get(rid, index).is_none())
+    {
+        context.set_tvr(Tvr::CDA_FAILED);
+    }
+    match context.database.value(dict::SDA_TAG_LIST) {
+        Some(list) => static_data.add_tag_list(list, context.aip()).map_err(|_: oda::Fault| Fault::SdaTagListInvalid),
+        None => Err(Fault::SdaTagListInvalid),
+    }
+}
+
+/// A code that is not five bytes was refused when it was read.
+fn issuer_action_codes(context: &Context) -> IssuerActionCodes {
+    let code = |tag| context.read::<Tvr>(tag).and_then(Result::ok);
+    IssuerActionCodes {
+        denial: code(dict::ISSUER_ACTION_CODE_DENIAL),
+        online: code(dict::ISSUER_ACTION_CODE_ONLINE),
+        default: code(dict::ISSUER_ACTION_CODE_DEFAULT),
+    }
+}

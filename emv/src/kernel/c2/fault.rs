@@ -1,0 +1,200 @@
+//! What goes wrong, and how each of it ends the transaction.
+
+use super::State;
+use super::context::Context;
+use super::outcome::{self, DiscretionaryData};
+use crate::apdu::StatusWord;
+use crate::fields::c2::{ErrorIndication, L1Error, L2Error, L3Error};
+use crate::kernel::{Decision, Event, MessageId, Outcome, StartPoint, Status, UiRequest};
+use crate::oda;
+
+/// What ends a transaction before its cryptogram counts. Each is numbered as the symbol of the book
+/// that detects it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The FCI is not what it should be, or its PDOL is none (S1.7).
+    FciMalformed,
+    /// The FCI has no DF name (S1.7).
+    DfNameMissing,
+
+    /// No response to GET PROCESSING OPTIONS (S3.4).
+    NoGpoResponse(L1Error),
+    /// Stopped by the terminal before the records were read (S3.6).
+    StoppedBeforeRecords,
+    /// GET PROCESSING OPTIONS was refused (S3.8).
+    GpoRefused(StatusWord),
+    /// The response to GET PROCESSING OPTIONS is malformed (S3.11).
+    GpoMalformed,
+    /// AIP or AFL is missing (S3.13).
+    GpoDataMissing,
+    /// The card has no EMV mode, or the kernel may not use it, and mag-stripe mode is not supported
+    /// (S3.17).
+    MagStripeNotSupported,
+    /// There is no record to read, or the AFL is malformed (S3R1.5).
+    AflInvalid,
+
+    /// No response to READ RECORD (S4.4).
+    NoRecordResponse(L1Error),
+    /// Stopped by the terminal while the records were read (S4.7).
+    StoppedAtRecords,
+    /// READ RECORD was refused (S4.9).
+    RecordRefused(StatusWord),
+    /// A record is malformed, or repeats an object (S4.25).
+    RecordMalformed,
+
+    /// The terminal gave no amount (S456.12).
+    AmountMissing,
+    /// The amount is above the Reader Contactless Transaction Limit (S456.14).
+    TransactionLimitExceeded,
+    /// Application Expiration Date, PAN or CDOL1 is missing (S456.16).
+    MandatoryDataMissing,
+    /// The Static Data Authentication Tag List holds something else than the AIP (S456.26).
+    SdaTagListInvalid,
+    /// CDOL1 or the CVM List is malformed.
+    CardListMalformed,
+
+    /// No response to GENERATE AC (S9.5).
+    NoGenerateAcResponse(L1Error),
+    /// GENERATE AC was refused (S9.16).
+    GenerateAcRefused(StatusWord),
+    /// The response to GENERATE AC is malformed (S9.19).
+    GenerateAcMalformed,
+    /// ATC or Cryptogram Information Data is missing (S9.21).
+    GenerateAcDataMissing,
+    /// The card gave a cryptogram of a higher kind than the one asked for (S9.23).
+    CryptogramTypeWrong,
+
+    /// Combined data authentication failed (S910.7).
+    CdaFailed(oda::Fault),
+    /// The Application Cryptogram is missing (S910.30).
+    CryptogramMissing,
+    /// The signature that was asked for is missing (S910.35, S910.36).
+    SignatureMissing,
+}
+
+/// How a fault ends the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// SELECT NEXT, start C: another application may do.
+    SelectNext,
+    /// TRY AGAIN, start B, without a message.
+    TryAgain,
+    /// END APPLICATION, start B, and present the card again.
+    PresentAgain,
+    /// END APPLICATION, with another card to be tried.
+    OtherCard,
+    /// END APPLICATION, without a message.
+    Silent,
+}
+
+/// What the book has a fault end with.
+struct Ruling {
+    /// The symbol that says so, and what happened in short.
+    rule: &'static str,
+    ending: Ending,
+    l2: L2Error,
+}
+
+impl Fault {
+    fn ruling(self) -> Ruling {
+        use Ending::*;
+        use L2Error::{CamFailed, CardDataError, CardDataMissing, MaxLimitExceeded, Parsing, StatusBytes};
+        let (rule, ending, l2) = match self {
+            Fault::FciMalformed => ("S1.7: FCI malformed", SelectNext, Parsing),
+            Fault::DfNameMissing => ("S1.7: DF name missing", SelectNext, CardDataMissing),
+            Fault::NoGpoResponse(_) => ("S3.4: no response to GET PROCESSING OPTIONS", TryAgain, L2Error::Ok),
+            Fault::StoppedBeforeRecords => ("S3.6: stopped", Silent, L2Error::Ok),
+            Fault::GpoRefused(_) => ("S3.8: GET PROCESSING OPTIONS refused", SelectNext, StatusBytes),
+            Fault::GpoMalformed => ("S3.11: processing options malformed", OtherCard, Parsing),
+            Fault::GpoDataMissing => ("S3.13: AIP or AFL missing", OtherCard, CardDataMissing),
+            Fault::MagStripeNotSupported => ("S3.17: no mode in common", OtherCard, L2Error::MagStripeNotSupported),
+            Fault::AflInvalid => ("S3R1.5: AFL empty or malformed", OtherCard, CardDataError),
+            Fault::NoRecordResponse(_) => ("S4.4: no response to READ RECORD", PresentAgain, L2Error::Ok),
+            Fault::StoppedAtRecords => ("S4.7: stopped", Silent, L2Error::Ok),
+            Fault::RecordRefused(_) => ("S4.9: READ RECORD refused", OtherCard, StatusBytes),
+            Fault::RecordMalformed => ("S4.25: record malformed", OtherCard, Parsing),
+            Fault::AmountMissing => ("S456.12: amount missing", Silent, L2Error::Ok),
+            Fault::TransactionLimitExceeded => ("S456.14: transaction limit exceeded", SelectNext, MaxLimitExceeded),
+            Fault::MandatoryDataMissing => ("S456.16: mandatory data missing", OtherCard, CardDataMissing),
+            Fault::SdaTagListInvalid => ("S456.26: SDA Tag List invalid", OtherCard, CardDataError),
+            Fault::CardListMalformed => ("CDOL1 or CVM List malformed", OtherCard, Parsing),
+            Fault::NoGenerateAcResponse(_) => ("S9.5: no response to GENERATE AC", PresentAgain, L2Error::Ok),
+            Fault::GenerateAcRefused(_) => ("S9.16: GENERATE AC refused", OtherCard, StatusBytes),
+            Fault::GenerateAcMalformed => ("S9.19: cryptogram response malformed", OtherCard, Parsing),
+            Fault::GenerateAcDataMissing => ("S9.21: ATC or CID missing", OtherCard, CardDataMissing),
+            Fault::CryptogramTypeWrong => ("S9.23: cryptogram of a kind not asked for", OtherCard, CardDataError),
+            Fault::CdaFailed(_) => ("S910.7: CDA failed", OtherCard, CamFailed),
+            Fault::CryptogramMissing => ("S910.30: Application Cryptogram missing", OtherCard, CardDataMissing),
+            Fault::SignatureMissing => ("S910.36: signature missing", OtherCard, CardDataError),
+        };
+        Ruling { rule, ending, l2 }
+    }
+
+    fn error_indication(self, l2: L2Error, message: MessageId) -> ErrorIndication {
+        let mut error = ErrorIndication { l2, message_on_error: message.code(), ..ErrorIndication::default() };
+        match self {
+            Fault::NoGpoResponse(l1) | Fault::NoRecordResponse(l1) | Fault::NoGenerateAcResponse(l1) => error.l1 = l1,
+            Fault::StoppedBeforeRecords | Fault::StoppedAtRecords => error.l3 = L3Error::Stop,
+            Fault::AmountMissing => error.l3 = L3Error::AmountNotPresent,
+            Fault::GpoRefused(status) | Fault::RecordRefused(status) | Fault::GenerateAcRefused(status) => {
+                error.status_word = status.to_bytes();
+            }
+            _ => {}
+        }
+        error
+    }
+
+    /// Up to the end of S3 the discretionary data are the error alone.
+    fn discretionary_data(self) -> DiscretionaryData {
+        match self {
+            Fault::FciMalformed
+            | Fault::DfNameMissing
+            | Fault::NoGpoResponse(_)
+            | Fault::StoppedBeforeRecords
+            | Fault::GpoRefused(_)
+            | Fault::GpoMalformed
+            | Fault::GpoDataMissing
+            | Fault::MagStripeNotSupported
+            | Fault::AflInvalid => DiscretionaryData::ErrorAlone,
+            _ => DiscretionaryData::Whole,
+        }
+    }
+}
+
+impl Context {
+    /// Ends the transaction as the book says for this fault.
+    pub(super) fn fail(&mut self, fault: Fault) -> State {
+        let Ruling { rule, ending, l2 } = fault.ruling();
+        self.record(Event::CardFault(rule));
+
+        let mut outcome = Outcome::new(match ending {
+            Ending::SelectNext => Decision::SelectNext,
+            Ending::TryAgain => Decision::TryAgain,
+            Ending::PresentAgain | Ending::OtherCard | Ending::Silent => Decision::EndApplication,
+        });
+        outcome.start = match ending {
+            Ending::SelectNext => Some(StartPoint::C),
+            Ending::TryAgain | Ending::PresentAgain => Some(StartPoint::B),
+            Ending::OtherCard | Ending::Silent => None,
+        };
+        let mut message = MessageId::NotApplicable;
+        match ending {
+            Ending::PresentAgain => {
+                message = MessageId::PresentCardAgain;
+                outcome.ui_on_restart = Some(self.in_language(UiRequest::new(message, Status::ReadyToRead)));
+            }
+            Ending::OtherCard => {
+                message = MessageId::TryAnotherCard;
+                let request = UiRequest::new(message, Status::NotReady).held_for(self.configuration.message_hold_time);
+                outcome.ui_on_outcome = Some(self.in_language(request));
+            }
+            Ending::SelectNext | Ending::TryAgain | Ending::Silent => {}
+        }
+        outcome.cvm = self.cvm;
+        outcome.receipt = self.receipt;
+        outcome.field_off = self.field_off.filter(|_| ending != Ending::SelectNext);
+        self.set_error(fault.error_indication(l2, message));
+        outcome.discretionary_data = Some(outcome::discretionary_data(self, fault.discretionary_data()));
+        self.finish(outcome)
+    }
+}

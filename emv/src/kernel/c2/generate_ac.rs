@@ -1,0 +1,54 @@
+//! Prepare GENERATE AC Command (Book C-2, GAC), for a card without data storage.
+
+use super::context::Context;
+use super::generate_ac_response::GenerateAcResponse;
+use super::{Fault, State};
+use crate::apdu::Command;
+use crate::dict;
+use crate::fields::c2::ApplicationCapabilitiesInformation;
+use crate::fields::{CryptogramType, ReferenceControlParameter, Tvr};
+use crate::oda::StaticData;
+use crate::tlv::Dol;
+
+/// Sends GENERATE AC. `asked_for` is what terminal action analysis decided; `static_data` is there
+/// where the ODA status is CDA.
+pub(super) fn prepare(
+    asked_for: CryptogramType,
+    static_data: Option<StaticData>,
+    context: &mut Context,
+) -> Result<State, Fault> {
+    let cda = static_data.is_some() && !context.tvr().has(Tvr::CDA_FAILED);
+    let parameter = if cda {
+        // GAC.24, GAC.25, GAC.27
+        let signed = asked_for != CryptogramType::Aac || signs_any_cryptogram(context);
+        reference_control_parameter(asked_for, signed)
+    } else if context.on_device_cvm() {
+        // GAC.22, GAC.23: what a phone says of its holder counts only if it is signed.
+        reference_control_parameter(CryptogramType::Aac, false)
+    } else {
+        // GAC.26
+        reference_control_parameter(asked_for, false)
+    };
+    let [reference_control] = *parameter.as_bytes();
+    context.database.set(dict::REFERENCE_CONTROL_PARAMETER, &[reference_control]);
+
+    // GAC.29
+    let cdol1 = Dol::parse(context.database.value(dict::CDOL1).unwrap_or_default());
+    let data = context.database.dol_data(cdol1.map_err(|_| Fault::CardListMalformed)?);
+    context.database.set(dict::CDOL1_RELATED_DATA, &data);
+    context.transmit(Command::generate_ac(reference_control, &data));
+    Ok(State::GenerateAcResponse(GenerateAcResponse { parameter, static_data }))
+}
+
+fn reference_control_parameter(asked_for: CryptogramType, signed: bool) -> ReferenceControlParameter {
+    let mut parameter = ReferenceControlParameter::new(asked_for);
+    parameter.put(ReferenceControlParameter::CDA_REQUESTED, signed);
+    parameter
+}
+
+fn signs_any_cryptogram(context: &Context) -> bool {
+    context
+        .read::<ApplicationCapabilitiesInformation>(dict::APPLICATION_CAPABILITIES_INFORMATION)
+        .and_then(Result::ok)
+        .is_some_and(|capabilities| capabilities.has(ApplicationCapabilitiesInformation::CDA_OVER_TC_ARQC_AND_AAC))
+}

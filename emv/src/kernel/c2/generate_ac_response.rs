@@ -1,0 +1,86 @@
+//! S9, Waiting for Generate AC Response – 1 (Book C-2, S9).
+
+use super::card_response::{self, Refused};
+use super::context::Context;
+use super::verification;
+use super::{Fault, State};
+use crate::apdu::Response;
+use crate::dict;
+use crate::fields::{CryptogramInformationData, CryptogramType, ReferenceControlParameter};
+use crate::kernel::{MessageId, Status, UiRequest};
+use crate::oda::StaticData;
+
+/// GENERATE AC was sent.
+#[derive(Debug)]
+pub(super) struct GenerateAcResponse {
+    /// What was asked for.
+    pub(super) parameter: ReferenceControlParameter,
+    /// The data that a signature is checked with, where the ODA status is CDA.
+    pub(super) static_data: Option<StaticData>,
+}
+
+impl GenerateAcResponse {
+    /// RA.
+    pub(super) fn response(self, response: Response<'_>, context: &mut Context) -> Result<State, Fault> {
+        // S9.16, S9.17
+        if !response.status.is_success() {
+            return Err(Fault::GenerateAcRefused(response.status));
+        }
+        // S9.18 to S9.20
+        store(&response, context).map_err(|_| Fault::GenerateAcMalformed)?;
+        // S9.21, S9.22
+        let cid = context.read::<CryptogramInformationData>(dict::CRYPTOGRAM_INFORMATION_DATA).and_then(Result::ok);
+        let cid = cid.filter(|_| context.database.value(dict::ATC).is_some()).ok_or(Fault::GenerateAcDataMissing)?;
+        // S9.23, S9.24
+        if !is_at_most(cid.cryptogram_type(), self.parameter.cryptogram_type()) {
+            return Err(Fault::CryptogramTypeWrong);
+        }
+        // S9.27
+        context.show(UiRequest::new(MessageId::ClearDisplay, Status::CardReadSuccessfully));
+        verification::verify(self, cid, response.data, context)
+    }
+}
+
+/// A response of format 1 or of format 2 (EMV Book 3, 6.5.5.4).
+fn store(response: &Response<'_>, context: &mut Context) -> Result<(), Refused> {
+    match card_response::format_1(response) {
+        Some(value) => {
+            let objects = [
+                (dict::CRYPTOGRAM_INFORMATION_DATA, Some(1)),
+                (dict::ATC, Some(2)),
+                (dict::APPLICATION_CRYPTOGRAM, Some(8)),
+                (dict::ISSUER_APPLICATION_DATA, None),
+            ];
+            card_response::store_format_1(&mut context.database, value, &objects)
+        }
+        None => card_response::store(&mut context.database, response.data),
+    }
+}
+
+/// A card may answer with what it was asked for or with less: TC, ARQC, AAC.
+fn is_at_most(cryptogram: CryptogramType, asked_for: CryptogramType) -> bool {
+    match cryptogram {
+        CryptogramType::Tc => asked_for == CryptogramType::Tc,
+        CryptogramType::Arqc => matches!(asked_for, CryptogramType::Tc | CryptogramType::Arqc),
+        CryptogramType::Aac => true,
+        CryptogramType::Rfu => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_may_lower_what_it_was_asked_for_and_never_raise_it() {
+        use CryptogramType::*;
+        for (cryptogram, allowed) in [
+            (Tc, [true, false, false]),
+            (Arqc, [true, true, false]),
+            (Aac, [true, true, true]),
+            (Rfu, [false, false, false]),
+        ] {
+            assert_eq!([Tc, Arqc, Aac].map(|asked_for| is_at_most(cryptogram, asked_for)), allowed, "{cryptogram:?}");
+        }
+    }
+}

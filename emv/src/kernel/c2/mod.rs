@@ -1,0 +1,123 @@
+//! Kernel 2 (EMV Contactless Book C-2): EMV mode.
+//!
+//! The states are those of the book, a file each, and so are the procedures:
+//!
+//! | file | in the book |
+//! |---|---|
+//! | `idle` | S1, Idle |
+//! | `gpo_response` | S3, Waiting for GPO Response |
+//! | `record_response` | S4, Waiting for EMV Read Record Response |
+//! | `decision` | S456, common processing after the records |
+//! | `generate_ac_response` | S9, Waiting for Generate AC Response – 1 |
+//! | `verification` | S910, common processing after the cryptogram |
+//! | `restrictions`, `cvm_selection`, `generate_ac` | procedures PRE, CVM and GAC |
+//!
+//! What the card does wrong is a [`Fault`]; how each ends the transaction stands in one table.
+
+mod card_response;
+mod configuration;
+mod context;
+mod cvm_selection;
+mod decision;
+mod fault;
+mod generate_ac;
+mod generate_ac_response;
+mod gpo_response;
+mod idle;
+mod outcome;
+mod record_response;
+mod restrictions;
+mod verification;
+
+use alloc::sync::Arc;
+use core::mem;
+
+pub use configuration::{Configuration, InvalidConfiguration, Reason};
+pub use fault::Fault;
+
+use super::{Input, Output, Start};
+use crate::Instant;
+use crate::apdu::Response;
+use crate::fields::c2::L1Error;
+use crate::profile::Profile;
+use context::Context;
+
+/// Kernel 2, from its activation to its outcome.
+#[derive(Debug)]
+pub struct Kernel2 {
+    state: State,
+    context: Context,
+}
+
+/// What the kernel waits for. A state is consumed by the signal that ends it.
+#[derive(Debug)]
+enum State {
+    /// S3.
+    GpoResponse(gpo_response::GpoResponse),
+    /// S4.
+    RecordResponse(record_response::RecordResponse),
+    /// S9.
+    GenerateAcResponse(generate_ac_response::GenerateAcResponse),
+    /// The outcome was given.
+    Finished,
+}
+
+/// The signals of the book that reach a waiting kernel.
+enum Signal<'a> {
+    /// RA: a response of the card.
+    Response(Response<'a>),
+    /// L1RSP: there is none.
+    NoResponse(L1Error),
+    /// STOP.
+    Stop,
+}
+
+impl Kernel2 {
+    /// Starts the kernel, up to its first command.
+    pub fn activate(profile: Arc<Profile>, configuration: &Arc<Configuration>, start: Start, _now: Instant) -> Self {
+        let mut context = Context::new(profile, Arc::clone(configuration), &start);
+        let state = idle::start(&start, &mut context).unwrap_or_else(|fault| context.fail(fault));
+        Kernel2 { state, context }
+    }
+
+    /// Takes what happened. A kernel that has finished takes nothing.
+    pub fn handle(&mut self, input: Input<'_>, _now: Instant) {
+        let signal = match input {
+            Input::Response(bytes) => match Response::parse(bytes) {
+                Ok(response) => Signal::Response(response),
+                Err(_) => Signal::NoResponse(L1Error::Protocol),
+            },
+            Input::CardLost => Signal::NoResponse(L1Error::TimeOut),
+            Input::Cancel => Signal::Stop,
+            Input::Data(_) | Input::Deadline => return,
+        };
+        let state = mem::replace(&mut self.state, State::Finished);
+        self.state = state.next(signal, &mut self.context).unwrap_or_else(|fault| self.context.fail(fault));
+    }
+
+    /// Gives the next thing to do, if there is one.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.context.outputs.pop_front()
+    }
+}
+
+impl State {
+    fn next(self, signal: Signal<'_>, context: &mut Context) -> Result<State, Fault> {
+        match (self, signal) {
+            (State::GpoResponse(state), Signal::Response(response)) => state.response(response, context),
+            (State::GpoResponse(_), Signal::NoResponse(error)) => Err(Fault::NoGpoResponse(error)),
+            (State::GpoResponse(_), Signal::Stop) => Err(Fault::StoppedBeforeRecords),
+
+            (State::RecordResponse(state), Signal::Response(response)) => state.response(response, context),
+            (State::RecordResponse(_), Signal::NoResponse(error)) => Err(Fault::NoRecordResponse(error)),
+            (State::RecordResponse(_), Signal::Stop) => Err(Fault::StoppedAtRecords),
+
+            (State::GenerateAcResponse(state), Signal::Response(response)) => state.response(response, context),
+            (State::GenerateAcResponse(_), Signal::NoResponse(error)) => Err(Fault::NoGenerateAcResponse(error)),
+            // The card may have decided already: the cryptogram is waited for.
+            (state @ State::GenerateAcResponse(_), Signal::Stop) => Ok(state),
+
+            (State::Finished, _) => Ok(State::Finished),
+        }
+    }
+}

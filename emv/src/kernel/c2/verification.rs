@@ -1,0 +1,186 @@
+//! S910, common processing once there is a cryptogram: is it the card's, and what does it say
+//! (Book C-2, S910).
+
+use super::context::Context;
+use super::generate_ac_response::GenerateAcResponse;
+use super::outcome::{self, DiscretionaryData};
+use super::{Fault, State};
+use crate::dict;
+use crate::fields::c2::{PosCardholderInteractionInformation, ThirdPartyData, UiStatus};
+use crate::fields::{
+    CryptogramInformationData, CryptogramType, Pan, ReferenceControlParameter, TerminalCapabilities, Tvr,
+};
+use crate::kernel::shared::TransactionKind;
+use crate::kernel::{Cvm, Decision, Event, MessageId, OdaMethod, Outcome, StartPoint, Status, UiRequest};
+use crate::oda::{self, CombinedDynamicData, CombinedSignature, EncodedCertificate, StaticData};
+use crate::tlv::{Tag, Tlv};
+
+/// The response to GENERATE AC was stored; `response` are its data.
+pub(super) fn verify(
+    state: GenerateAcResponse,
+    cid: CryptogramInformationData,
+    response: &[u8],
+    context: &mut Context,
+) -> Result<State, Fault> {
+    // S9.28
+    if context.database.value(dict::SIGNED_DYNAMIC_APPLICATION_DATA).is_some() {
+        with_cda(state.static_data.unwrap_or_default(), response, context)?;
+    } else {
+        without_cda(cid, state.parameter, context)?;
+    }
+    Ok(valid(cid.cryptogram_type(), context))
+}
+
+/// S910.1 to S910.7.
+fn with_cda(static_data: StaticData, response: &[u8], context: &mut Context) -> Result<(), Fault> {
+    let verified = verify_cda(&static_data, response, context);
+    context.record(Event::OfflineDataAuthentication {
+        method: OdaMethod::Cda,
+        result: verified.as_ref().map(|_| ()).map_err(|fault| *fault),
+    });
+    match verified {
+        Ok(signed) => {
+            context.database.set(dict::APPLICATION_CRYPTOGRAM, &signed.application_cryptogram);
+            context.database.set(dict::ICC_DYNAMIC_NUMBER, signed.icc_dynamic_number());
+            Ok(())
+        }
+        Err(fault) => {
+            context.set_tvr(Tvr::CDA_FAILED);
+            Err(Fault::CdaFailed(fault))
+        }
+    }
+}
+
+/// The chain of keys, then the signature (EMV Book 2, 6.6.2).
+fn verify_cda(static_data: &StaticData, response: &[u8], context: &Context) -> Result<CombinedDynamicData, oda::Fault> {
+    let object = |tag: Tag| context.database.value(tag).unwrap_or_default();
+    let rid = context.rid().ok_or(oda::Fault::CaKeyNotFound)?;
+    let &[index] = object(dict::CA_PUBLIC_KEY_INDEX) else { return Err(oda::Fault::CaKeyNotFound) };
+    let date = context.transaction.date;
+    let pan = Pan::from_cn(object(dict::PAN)).map_err(|_| oda::Fault::PanMismatch)?;
+
+    let ca_key = context.profile.ca_keys.usable(rid, index, date)?;
+    let issuer_certificate = EncodedCertificate {
+        certificate: object(dict::ISSUER_PUBLIC_KEY_CERTIFICATE),
+        remainder: object(dict::ISSUER_PUBLIC_KEY_REMAINDER),
+        exponent: object(dict::ISSUER_PUBLIC_KEY_EXPONENT),
+    };
+    let issuer_key = oda::recover_issuer_key(ca_key, issuer_certificate, &pan, date, &context.profile.revoked)?;
+    let icc_certificate = EncodedCertificate {
+        certificate: object(dict::ICC_PUBLIC_KEY_CERTIFICATE),
+        remainder: object(dict::ICC_PUBLIC_KEY_REMAINDER),
+        exponent: object(dict::ICC_PUBLIC_KEY_EXPONENT),
+    };
+    let icc_key = oda::recover_icc_key(&issuer_key, icc_certificate, static_data, &pan, date)?;
+
+    let template = Tlv::parse(response).map_err(|_| oda::Fault::MissingSignature)?;
+    let unpredictable_number = object(dict::UNPREDICTABLE_NUMBER).try_into().map_err(|_| oda::Fault::HashMismatch)?;
+    oda::verify_combined(
+        &icc_key,
+        &CombinedSignature {
+            unpredictable_number,
+            sent: &[object(dict::PDOL_RELATED_DATA), object(dict::CDOL1_RELATED_DATA)],
+            response: template.children(),
+        },
+    )
+}
+
+/// S910.30 to S910.37: a signature that was asked for must be there; only a refusal may lack it.
+fn without_cda(
+    cid: CryptogramInformationData,
+    parameter: ReferenceControlParameter,
+    context: &Context,
+) -> Result<(), Fault> {
+    if context.database.value(dict::APPLICATION_CRYPTOGRAM).is_none() {
+        return Err(Fault::CryptogramMissing);
+    }
+    let refused = cid.cryptogram_type() == CryptogramType::Aac;
+    let refusal_asked_for = parameter.cryptogram_type() == CryptogramType::Aac;
+    let signature_asked_for = parameter.has(ReferenceControlParameter::CDA_REQUESTED);
+    if signature_asked_for && (!refused || refusal_asked_for) { Err(Fault::SignatureMissing) } else { Ok(()) }
+}
+
+/// S910.70 to S910.81: the cryptogram counts.
+fn valid(cryptogram: CryptogramType, context: &mut Context) -> State {
+    let interaction = context
+        .read::<PosCardholderInteractionInformation>(dict::POS_CARDHOLDER_INTERACTION_INFORMATION)
+        .and_then(Result::ok)
+        .filter(|interaction| interaction.needs_second_tap());
+    let mut outcome = match interaction {
+        Some(interaction) => second_tap(interaction, context),
+        None => by_cryptogram(cryptogram, context),
+    };
+    outcome.cvm = context.cvm;
+    outcome.receipt = context.receipt;
+    outcome.field_off = context.field_off;
+    outcome.data_record = Some(outcome::data_record(context));
+    outcome.discretionary_data = Some(outcome::discretionary_data(context, DiscretionaryData::Whole));
+    context.finish(outcome)
+}
+
+/// S910.72, S910.73, S910.79 and S910.80: the cardholder looks at the phone and presents it again.
+fn second_tap(interaction: PosCardholderInteractionInformation, context: &mut Context) -> Outcome {
+    let (message, status) = phone_message(interaction, context);
+    context.show(UiRequest::new(message, status).held_for(context.configuration.message_hold_time));
+    let mut outcome = Outcome::new(Decision::EndApplication);
+    outcome.start = Some(StartPoint::B);
+    outcome.ui_on_restart = Some(context.in_language(UiRequest::new(message, Status::ReadyToRead)));
+    outcome
+}
+
+/// The first entry of the Phone Message Table that matches. Each has a mask and a value of three
+/// bytes, a message identifier and a status.
+fn phone_message(interaction: PosCardholderInteractionInformation, context: &Context) -> (MessageId, Status) {
+    let table = context.database.value(dict::PHONE_MESSAGE_TABLE).unwrap_or_default();
+    for &[m1, m2, m3, v1, v2, v3, message, status] in table.as_chunks().0 {
+        if interaction.matches([m1, m2, m3], [v1, v2, v3]) {
+            return (MessageId::from_code(message), shown(UiStatus::from_code(status)));
+        }
+    }
+    (MessageId::NotApplicable, Status::NotApplicable)
+}
+
+fn shown(status: UiStatus) -> Status {
+    match status {
+        UiStatus::NotReady => Status::NotReady,
+        UiStatus::Idle => Status::Idle,
+        UiStatus::ReadyToRead => Status::ReadyToRead,
+        UiStatus::Processing => Status::Processing,
+        UiStatus::CardReadSuccessfully => Status::CardReadSuccessfully,
+        UiStatus::ProcessingError => Status::ProcessingError,
+        UiStatus::NotApplicable | UiStatus::Rfu(_) => Status::NotApplicable,
+    }
+}
+
+/// S910.74 and S910.75.
+fn by_cryptogram(cryptogram: CryptogramType, context: &Context) -> Outcome {
+    let hold_time = context.configuration.message_hold_time;
+    let not_ready = |message| UiRequest::new(message, Status::NotReady);
+    let (decision, request) = match cryptogram {
+        CryptogramType::Tc if context.cvm == Some(Cvm::ObtainSignature) => {
+            (Decision::Approved, not_ready(MessageId::ApprovedPleaseSign).held_for(hold_time))
+        }
+        CryptogramType::Tc => (Decision::Approved, not_ready(MessageId::Approved).held_for(hold_time)),
+        CryptogramType::Arqc => (Decision::OnlineRequest, not_ready(MessageId::Authorising)),
+        CryptogramType::Aac | CryptogramType::Rfu => match TransactionKind::of(context.transaction.transaction_type) {
+            TransactionKind::Other => (Decision::EndApplication, not_ready(MessageId::ClearDisplay)),
+            _ if may_use_contacts(context) => {
+                (Decision::TryAnotherInterface, not_ready(MessageId::InsertCard).held_for(hold_time))
+            }
+            _ => (Decision::Declined, not_ready(MessageId::NotAuthorised).held_for(hold_time)),
+        },
+    };
+    let mut outcome = Outcome::new(decision);
+    outcome.ui_on_outcome = Some(context.in_language(request));
+    outcome
+}
+
+/// Whether terminal and device both have contacts.
+fn may_use_contacts(context: &Context) -> bool {
+    const CARD: &[u8; 2] = b"00";
+    let terminal = context.read::<TerminalCapabilities>(dict::TERMINAL_CAPABILITIES).and_then(Result::ok);
+    let third_party = context.database.value(dict::THIRD_PARTY_DATA).map(ThirdPartyData::from_bytes);
+    let device_type = third_party.and_then(Result::ok).and_then(|data| data.device_type);
+    terminal.is_some_and(|terminal| terminal.has(TerminalCapabilities::IC_WITH_CONTACTS))
+        && device_type.is_none_or(|device_type| device_type == *CARD)
+}

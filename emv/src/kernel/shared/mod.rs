@@ -1,0 +1,11 @@
+//! Leaf functions that several kernels call. Each kernel keeps its own control flow.
+
+mod action_analysis;
+mod cvm_condition;
+mod restrictions;
+mod terminal_objects;
+
+pub use action_analysis::{ActionCodes, IssuerActionCodes, analyse};
+pub use cvm_condition::CvmTransaction;
+pub use restrictions::{ServiceRequest, TransactionKind, is_service_allowed};
+pub(crate) use terminal_objects::{set_terminal_objects, set_transaction_objects};

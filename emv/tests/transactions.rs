@@ -1,0 +1,359 @@
+//! Whole contactless transactions that another implementation ran, card replies with real
+//! signatures, against the kernels.
+//!
+//! What is compared: that every command is one the recorded card answers, the outcome, its start and
+//! CVM, what is shown, and that every object of the recorded data record and discretionary data is in
+//! ours with the same value; that the signatures verify wherever the recording says so.
+//!
+//! Where the recorded implementation left the book, the harness follows it by configuration and not
+//! by the kernel:
+//!
+//! - Its terminal action analysis asks for an ARQC on every terminal that can go online, whatever
+//!   the action codes say (in Book C-2, TAA.12 it goes on to TAA.11). The recorded cards answer that
+//!   command alone, so Terminal Action Code – Online is set to every bit for such a terminal.
+//! - It takes CA keys whose expiry date has passed; the keys come without it here. Which keys a
+//!   terminal holds is for its operator (EMV Book 2, 11.2).
+//! - Its data record leaves out objects that the book lists (the PAN Sequence Number), so ours may
+//!   hold more.
+
+mod vectors;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use emv::Instant;
+use emv::apdu::{Command, Response, StatusWord};
+use emv::dict;
+use emv::fields::{AdditionalTerminalCapabilities, Amount, Date, TerminalCapabilities, TerminalType};
+use emv::kernel::{
+    Cvm, Database, Decision, Event, Indicators, Input, Kernel, MessageId, Outcome, Output, Start, StartPoint, Status,
+    Transaction, UiRequest, UnpredictableNumbers, c2,
+};
+use emv::oda::{CaKey, CaKeys, Environment, RevocationList};
+use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits, Profile, TerminalData};
+use emv::tlv::{Tag, Tlvs};
+use serde_json::Value;
+use vectors::{Tally, cases, hex};
+
+#[test]
+fn recorded_transactions_end_as_recorded() {
+    let mut tally = Tally::new("transactions");
+    for (name, case) in cases("transactions") {
+        tally.record(&name, run(&case));
+    }
+    tally.finish();
+}
+
+/// Runs one recording and says what differs.
+fn run(case: &Value) -> Result<(), String> {
+    let profile = Arc::new(profile(case)?);
+    let ran = Reader::new(case).transaction(&profile, case)?;
+    compare(&ran, &case["expect"])
+}
+
+/// What a run gave.
+struct Ran {
+    outcome: Outcome,
+    shown: Vec<(MessageId, Status)>,
+    authentications: Vec<Result<(), emv::oda::Fault>>,
+}
+
+// The configuration.
+
+/// The objects of a section of the configuration, as hexadecimal values by tag.
+fn objects(section: &Value) -> Database {
+    let mut objects = Database::new();
+    for (tag, value) in section.as_object().into_iter().flatten() {
+        objects.set(tag.parse().expect("a tag"), &hex(value.as_str().expect("hexadecimal digits")));
+    }
+    objects
+}
+
+/// The sections one above the other, in the order of precedence that each file names.
+fn merged(config: &Value) -> Database {
+    let mut merged = Database::new();
+    for section in ["terminal", "kernel_config", "aid_config", "transaction_config"] {
+        for (tag, value) in objects(&config[section]).iter() {
+            merged.set(tag, value);
+        }
+    }
+    merged
+}
+
+fn profile(case: &Value) -> Result<Profile, String> {
+    let config = &case["config"];
+    let objects = merged(config);
+    let [kernel_id] = hex(text(&config["kernel_id"]))[..] else { return Err("a kernel identifier of one byte".into()) };
+    let configuration = match kernel_id {
+        0x02 => KernelConfiguration::C2(Arc::new(kernel_2(objects.clone())?)),
+        other => return Err(format!("kernel {other} is not there")),
+    };
+    let combination = Combination {
+        aid: Aid::try_from(&hex(text(&config["aid"]))[..]).map_err(|error| error.to_string())?,
+        kernel_id: KernelId::emvco(kernel_id),
+        transaction_types: vec![object(&objects, dict::TRANSACTION_TYPE).first().copied().unwrap_or(0)],
+        limits: Limits::default(),
+    };
+    let terminal = terminal(&objects);
+    Ok(Profile::new(terminal, ca_keys(config)?, RevocationList::new(), [(combination, configuration)]))
+}
+
+fn kernel_2(mut objects: Database) -> Result<c2::Configuration, String> {
+    let online = objects
+        .value(dict::TERMINAL_TYPE)
+        .and_then(|value| TerminalType::try_from(value).ok())
+        .is_some_and(|terminal| terminal.environment().online);
+    if online {
+        objects.set(dict::TERMINAL_ACTION_CODE_ONLINE, &[0xFF; 5]);
+    }
+    c2::Configuration::from_objects(&objects).map_err(|error| error.to_string())
+}
+
+/// The terminal's own data. The objects of the configuration stand above them, so that what the
+/// recording has in another length goes to the card as it was.
+fn terminal(objects: &Database) -> TerminalData {
+    TerminalData {
+        terminal_type: array::<1>(objects, dict::TERMINAL_TYPE)[0],
+        country: array(objects, dict::TERMINAL_COUNTRY_CODE),
+        capabilities: TerminalCapabilities::from_bytes(array(objects, dict::TERMINAL_CAPABILITIES)),
+        additional_capabilities: AdditionalTerminalCapabilities::from_bytes(array(
+            objects,
+            dict::ADDITIONAL_TERMINAL_CAPABILITIES,
+        )),
+        terminal_id: array(objects, dict::TERMINAL_IDENTIFICATION),
+        merchant_id: array(objects, dict::MERCHANT_IDENTIFIER),
+        merchant_category_code: array(objects, dict::MERCHANT_CATEGORY_CODE),
+        merchant_name_and_location: object(objects, dict::MERCHANT_NAME_AND_LOCATION).to_vec(),
+        acquirer_id: array(objects, dict::ACQUIRER_IDENTIFIER),
+        ifd_serial_number: array(objects, dict::IFD_SERIAL_NUMBER),
+    }
+}
+
+fn ca_keys(config: &Value) -> Result<CaKeys, String> {
+    let mut keys = CaKeys::new(Environment::Test);
+    for key in config["ca_keys"].as_array().into_iter().flatten() {
+        let [index] = hex(text(&key["index"]))[..] else { return Err("a CA key index of one byte".into()) };
+        let rid = hex(text(&key["rid"])).try_into().map_err(|_| "a RID of five bytes")?;
+        let key = CaKey::without_checksum(rid, index, &hex(text(&key["modulus"])), &hex(text(&key["exponent"])));
+        keys.insert(key.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    }
+    Ok(keys)
+}
+
+// The reader.
+
+/// A reader whose card answers by command.
+struct Reader {
+    card: BTreeMap<Vec<u8>, Vec<u8>>,
+    otherwise: Vec<u8>,
+}
+
+impl Reader {
+    fn new(case: &Value) -> Self {
+        let pairs = case["card_table"].as_array().into_iter().flatten();
+        let card = pairs.map(|pair| (hex(text(&pair[0])), hex(text(&pair[1])))).collect();
+        Reader { card, otherwise: hex(text(&case["unmatched_command_answer"])) }
+    }
+
+    fn answer(&self, command: &Command) -> &[u8] {
+        self.card.get(&command.to_bytes()).unwrap_or(&self.otherwise)
+    }
+
+    /// Selects the application and runs its kernel.
+    fn transaction(&self, profile: &Arc<Profile>, case: &Value) -> Result<Ran, String> {
+        let aid = profile.combinations()[0].aid.clone();
+        let selected = self.answer(&Command::select(aid.as_bytes()));
+        let selected = Response::parse(selected).map_err(|error| error.to_string())?;
+        let start = Start {
+            transaction: transaction(case)?,
+            unpredictable_number: hex(text(&case["transaction"]["9F37"])).try_into().map_err(|_| "four bytes")?,
+            unpredictable_numbers: UnpredictableNumbers::from_seed([0; 32]),
+            indicators: Indicators::default(),
+            df_name: aid.as_bytes().to_vec(),
+            fci: selected.data.to_vec(),
+            select_status: StatusWord(selected.status.0),
+            is_restart: false,
+            online_response: None,
+        };
+        let mut kernel = Kernel::activate(profile, 0, start, Instant::default());
+        let mut shown = vec![];
+        let mut authentications = vec![];
+        loop {
+            match kernel.poll().ok_or("the kernel waits for nothing")? {
+                Output::Ui(request) => shown.push((request.message, request.status)),
+                Output::Record(Event::OfflineDataAuthentication { result, .. }) => authentications.push(result),
+                Output::Record(_) | Output::DataNeeded(_) => {}
+                Output::Wait(moment) => kernel.handle(Input::Deadline, moment),
+                Output::Transmit(command) => {
+                    if !self.card.contains_key(&command.to_bytes()) {
+                        let bytes: String = command.to_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
+                        return Err(format!("the recorded card was never sent {bytes}"));
+                    }
+                    kernel.handle(Input::Response(self.answer(&command)), Instant::default());
+                }
+                Output::Finished(outcome) => {
+                    shown.extend(
+                        outcome.ui_on_outcome.iter().map(|UiRequest { message, status, .. }| (*message, *status)),
+                    );
+                    return Ok(Ran { outcome, shown, authentications });
+                }
+            }
+        }
+    }
+}
+
+fn transaction(case: &Value) -> Result<Transaction, String> {
+    let recorded = &case["transaction"];
+    let request = hex(text(&recorded["request_tlv"]));
+    let request = Tlvs::parse(&request).map_err(|error| error.to_string())?;
+    let configured = merged(&case["config"]);
+    let amount = |tag| request.find(tag).map(Amount::try_from).transpose().map_err(|error| error.to_string());
+    let currency = request.find(dict::TRANSACTION_CURRENCY_CODE).or(configured.value(dict::TRANSACTION_CURRENCY_CODE));
+    Ok(Transaction {
+        amount_authorised: amount(dict::AMOUNT_AUTHORISED_NUMERIC)?,
+        amount_other: amount(dict::AMOUNT_OTHER_NUMERIC)?,
+        currency: currency.and_then(|value| value.try_into().ok()).ok_or("a currency")?,
+        currency_exponent: array::<1>(&configured, dict::TRANSACTION_CURRENCY_EXPONENT)[0],
+        transaction_type: request.find(dict::TRANSACTION_TYPE).map_or(0x00, |value| value[0]),
+        date: Date::try_from(&hex(text(&recorded["9A"]))[..]).map_err(|error| error.to_string())?,
+        time: hex(text(&recorded["9F21"])).try_into().map_err(|_| "a time of three bytes")?,
+        sequence_counter: 1,
+    })
+}
+
+// What is compared.
+
+fn compare(ran: &Ran, expected: &Value) -> Result<(), String> {
+    let outcome = &ran.outcome;
+    same("outcome", decision(outcome.decision), text(&expected["outcome"]))?;
+    same("restart", outcome.start.map_or("N/A", start_point), text(&expected["restart"]))?;
+    same("CVM", outcome.cvm.map_or("N/A", cvm), text(&expected["cvm"]))?;
+
+    // "Present card" is Entry Point's.
+    let messages = expected["ui_messages"].as_array().into_iter().flatten();
+    let messages: Vec<_> = messages.map(|shown| (text(&shown["message"]), text(&shown["status"]))).collect();
+    let messages: Vec<_> = messages.into_iter().filter(|(text, _)| *text != "Present card").collect();
+    let shown: Vec<_> =
+        ran.shown.iter().map(|(message, status)| (message_text(*message), status_text(*status))).collect();
+    same("messages", shown, messages)?;
+
+    holds("data record", outcome.data_record.as_ref(), &expected["data_record"])?;
+    holds("discretionary data", outcome.discretionary_data.as_ref(), &expected["discretionary_data"])?;
+
+    let verified = expected["oda_steps_verified"].as_array().is_some_and(|steps| !steps.is_empty());
+    match &ran.authentications[..] {
+        [] if !verified => Ok(()),
+        [Ok(())] if verified => Ok(()),
+        other => {
+            Err(format!("offline data authentication gave {other:?}, recorded is {}", expected["oda_steps_verified"]))
+        }
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, ours: T, recorded: T) -> Result<(), String> {
+    if ours == recorded { Ok(()) } else { Err(format!("{what} is {ours:?}, recorded is {recorded:?}")) }
+}
+
+/// Every object of the recorded record is in ours, with the same value.
+fn holds(what: &str, ours: Option<&emv::kernel::Record>, recorded: &Value) -> Result<(), String> {
+    let recorded = hex(recorded.as_str().unwrap_or_default());
+    let recorded = Tlvs::parse(&recorded).map_err(|error| error.to_string())?;
+    let ours = ours.map_or(&[][..], |record| record.as_bytes());
+    let ours = Tlvs::parse(ours).map_err(|error| error.to_string())?;
+    for object in recorded {
+        match ours.find(object.tag) {
+            Some(value) if value == object.value => {}
+            Some(value) => {
+                return Err(format!("{what}: {} is {value:02X?}, recorded is {:02X?}", object.tag, object.value));
+            }
+            None => return Err(format!("{what}: {} is missing", object.tag)),
+        }
+    }
+    Ok(())
+}
+
+fn decision(decision: Decision) -> &'static str {
+    match decision {
+        Decision::SelectNext => "Select Next",
+        Decision::TryAgain => "Try Again",
+        Decision::Approved => "Approved",
+        Decision::Declined => "Declined",
+        Decision::OnlineRequest => "Online Request",
+        Decision::RequestOnlinePin => "Request Online PIN",
+        Decision::TryAnotherInterface => "Try Another Interface",
+        Decision::EndApplication => "End Application",
+    }
+}
+
+fn start_point(start: StartPoint) -> &'static str {
+    match start {
+        StartPoint::A => "A",
+        StartPoint::B => "B",
+        StartPoint::C => "C",
+        StartPoint::D => "D",
+    }
+}
+
+fn cvm(cvm: Cvm) -> &'static str {
+    match cvm {
+        Cvm::NoCvm => "NO CVM",
+        Cvm::ObtainSignature => "Signature",
+        Cvm::OnlinePin => "Online PIN",
+        Cvm::ConfirmationCodeVerified => "Confirm Code Verified",
+    }
+}
+
+/// The recorded implementation's words for the messages of Book A, 9.4.
+fn message_text(message: MessageId) -> &'static str {
+    match message {
+        MessageId::Approved => "Approved",
+        MessageId::NotAuthorised => "Not Authorised",
+        MessageId::EnterPin => "Please enter your PIN",
+        MessageId::ProcessingError => "Processing error",
+        MessageId::RemoveCard => "Please remove card",
+        MessageId::Welcome => "Welcome",
+        MessageId::PresentCard => "Present card",
+        MessageId::Processing => "Processing",
+        MessageId::CardReadOk => "Card read OK, Please remove card",
+        MessageId::InsertOrSwipeCard => "Please insert or swipe card",
+        MessageId::PresentOneCardOnly => "Please present one card only",
+        MessageId::ApprovedPleaseSign => "Approved Please sign",
+        MessageId::Authorising => "Authorising Please Wait",
+        MessageId::TryAnotherCard => "Insert, swipe or try another card",
+        MessageId::InsertCard => "Please insert card",
+        MessageId::ClearDisplay => "*** CLEAR ****",
+        MessageId::SeePhone => "See Phone for Instructions",
+        MessageId::PresentCardAgain => "Present card again",
+        MessageId::NotApplicable | MessageId::Other(_) => "",
+    }
+}
+
+/// The recorded implementation's words for the states of Book A, 9.2.
+fn status_text(status: Status) -> &'static str {
+    match status {
+        Status::NotReady => "Not Ready",
+        Status::Idle => "Idle",
+        Status::ReadyToRead => "Ready to Read (Present Card)",
+        Status::Processing => "Processing",
+        Status::CardReadSuccessfully => "Card Read Successfully (Remove Card)",
+        Status::ProcessingError => "Processing Error",
+        Status::NotApplicable => "",
+    }
+}
+
+// Reading values.
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+}
+
+fn object(objects: &Database, tag: Tag) -> &[u8] {
+    objects.value(tag).unwrap_or_default()
+}
+
+/// The value in exactly this many bytes, cut or filled with zeros on the right.
+fn array<const N: usize>(objects: &Database, tag: Tag) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.iter_mut().zip(object(objects, tag)).for_each(|(byte, value)| *byte = *value);
+    bytes
+}
