@@ -111,3 +111,137 @@ impl ExpectPpse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+    use alloc::vec;
+
+    use super::*;
+    use crate::dict;
+    use crate::entry::Autorun;
+    use crate::entry::testing::{MASTERCARD, OTHER, Reader, VISA, application, combination, entry, finished, selected};
+    use crate::kernel::{Decision, MessageId};
+    use crate::profile::Limits;
+
+    /// The names that are selected one after another, while the card refuses each.
+    fn order(reader: &mut Reader, entries: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let mut outputs = reader.present(entries);
+        let mut order = vec![];
+        while let Some(name) = selected(&outputs) {
+            order.push(name.to_vec());
+            outputs = reader.refuse();
+        }
+        assert_eq!(finished(&outputs).unwrap().decision, Decision::EndApplication);
+        order
+    }
+
+    fn other(last: u8) -> Vec<u8> {
+        [OTHER, &[last]].concat()
+    }
+
+    #[test]
+    fn the_directory_is_asked_for_by_name() {
+        let outputs = Reader::new().handle(Input::CardPresent);
+        assert_eq!(selected(&outputs), Some(&b"2PAY.SYS.DDF01"[..]));
+    }
+
+    #[test]
+    fn applications_come_by_priority_and_then_by_their_place_in_the_directory() {
+        let entries = [(1, 0x02), (2, 0x00), (3, 0x01), (4, 0x0F), (5, 0xF2), (6, 0x01)]
+            .map(|(last, priority)| application(&other(last), priority));
+        let expected = [3, 6, 1, 5, 2, 4].map(other);
+        assert_eq!(order(&mut Reader::new(), &entries), expected);
+    }
+
+    #[test]
+    fn one_entry_runs_with_each_kernel_that_the_reader_has_for_it_in_the_readers_order() {
+        let combinations: Vec<_> =
+            [0x22, 0x21].map(|kernel| combination(&OTHER[..5], kernel, Limits::default())).into();
+        let mut reader = Reader::with(combinations.into(), Autorun::No);
+        assert_eq!(order(&mut reader, &[application(OTHER, 1)]), [OTHER, OTHER]);
+    }
+
+    #[test]
+    fn the_same_application_twice_is_tried_twice() {
+        let entries = [application(OTHER, 1), application(OTHER, 1)];
+        assert_eq!(order(&mut Reader::new(), &entries), [OTHER, OTHER]);
+    }
+
+    #[test]
+    fn a_name_matches_where_it_begins_with_the_readers() {
+        let longer = [MASTERCARD, &[0xD0]].concat();
+        let entries = [application(&longer, 1), application(&MASTERCARD[..6], 2), application(MASTERCARD, 3)];
+        assert_eq!(order(&mut Reader::new(), &entries), [&longer[..], MASTERCARD]);
+    }
+
+    #[test]
+    fn names_that_are_none_are_passed_over() {
+        let entries = [
+            entry(|entry| {
+                entry.put(dict::APPLICATION_LABEL, b"NAMELESS");
+            }),
+            application(&MASTERCARD[..4], 1),
+            application(&[MASTERCARD, &[0; 10]].concat(), 1),
+            application(&[], 1),
+            vec![0x4F, 0x07, 0xA0],
+            vec![],
+            application(VISA, 9),
+        ];
+        assert_eq!(order(&mut Reader::new(), &entries), [VISA]);
+    }
+
+    #[test]
+    fn a_kernel_that_the_reader_has_not_is_passed_over() {
+        let with_kernel = |name: &[u8], kernel: &[u8]| {
+            entry(|entry| {
+                entry.put(dict::ADF_NAME, name).put(dict::KERNEL_IDENTIFIER, kernel);
+            })
+        };
+        let entries = [with_kernel(MASTERCARD, &[0x07]), with_kernel(VISA, &[0x81, 0x09]), with_kernel(OTHER, &[0x21])];
+        assert_eq!(order(&mut Reader::new(), &entries), [OTHER]);
+    }
+
+    #[test]
+    fn combinations_that_the_transaction_may_not_use_are_not_candidates() {
+        let refunds = Combination { transaction_types: vec![0x20], ..combination(VISA, 3, Limits::default()) };
+        let limits = Limits { contactless_transaction_limit: Some(100u32.into()), ..Limits::default() };
+        let combinations =
+            Arc::new([refunds, combination(MASTERCARD, 2, limits), combination(OTHER, 0x21, Limits::default())]);
+        let entries = [application(VISA, 1), application(MASTERCARD, 1), application(OTHER, 1)];
+        assert_eq!(order(&mut Reader::with(combinations, Autorun::No), &entries), [OTHER]);
+    }
+
+    #[test]
+    fn a_card_without_a_directory_is_another_card_to_try() {
+        for response in [&[0x6A, 0x82][..], &[], &[0x90], &[0x90, 0x00], &[0x6F, 0x05, 0x84, 0x90, 0x00]] {
+            let mut reader = Reader::new();
+            reader.handle(Input::CardPresent);
+            let outputs = reader.handle(Input::Response(response));
+            let outcome = finished(&outputs).unwrap();
+            assert_eq!(outcome.decision, Decision::EndApplication);
+            assert_eq!(outcome.ui_on_outcome.as_ref().unwrap().message, MessageId::TryAnotherCard);
+        }
+    }
+
+    #[test]
+    fn the_name_is_extended_where_both_sides_support_it_and_the_result_is_a_name() {
+        let extended = |extension: &[u8]| {
+            entry(|entry| {
+                entry.put(dict::ADF_NAME, OTHER).put(dict::EXTENDED_SELECTION, extension);
+            })
+        };
+        let nine = [0xEE; 9];
+        for (supported, extension, expected) in [
+            (true, &[0xEE][..], [OTHER, &[0xEE]].concat()),
+            (true, &nine, [OTHER, &nine].concat()),
+            (true, &[0xEE; 10], OTHER.to_vec()),
+            (true, &[], OTHER.to_vec()),
+            (false, &[0xEE], OTHER.to_vec()),
+        ] {
+            let limits = Limits { extended_selection_supported: supported, ..Limits::default() };
+            let mut reader = Reader::with(Arc::new([combination(OTHER, 0x21, limits)]), Autorun::No);
+            assert_eq!(order(&mut reader, &[extended(extension)]), [expected]);
+        }
+    }
+}

@@ -17,7 +17,7 @@ mod pre_processing;
 mod protocol_activation;
 mod requested_kernel;
 #[cfg(test)]
-mod test_card;
+mod testing;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;

@@ -64,7 +64,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::entry::test_card::{entry, ppse};
+    use crate::entry::testing::{entry, ppse};
     use crate::tlv::Writer;
 
     #[test]

@@ -71,3 +71,135 @@ fn single_unit(transaction: &Transaction) -> Option<Amount> {
     let minor_units = 10u64.checked_pow(transaction.currency_exponent.into())?;
     Amount::new(minor_units).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::testing::{VISA, combination, purchase};
+    use crate::profile::Limits;
+
+    fn indicators(amount: u32, limits: Limits) -> Indicators {
+        pre_process(&combination(VISA, 3, limits), &purchase(amount))
+    }
+
+    fn limit(minor_units: u32) -> Option<Amount> {
+        Some(Amount::from(minor_units))
+    }
+
+    #[test]
+    fn nothing_is_indicated_without_configuration() {
+        for amount in [1, 100, 4_000_000_000] {
+            assert_eq!(indicators(amount, Limits::default()), Indicators::default());
+        }
+    }
+
+    #[test]
+    fn a_status_check_is_one_of_the_major_unit() {
+        let limits = Limits { status_check_supported: true, ..Limits::default() };
+        for (amount, is_status_check) in [(99, false), (100, true), (101, false)] {
+            assert_eq!(indicators(amount, limits.clone()).status_check_requested, is_status_check, "{amount}");
+        }
+        let yen = Transaction { currency_exponent: 0, ..purchase(1) };
+        assert!(pre_process(&combination(VISA, 3, limits.clone()), &yen).status_check_requested);
+        let absurd = Transaction { currency_exponent: 255, ..purchase(1) };
+        assert!(!pre_process(&combination(VISA, 3, limits), &absurd).status_check_requested);
+    }
+
+    #[test]
+    fn a_zero_amount_is_allowed_unless_the_flag_says_not() {
+        for (flag, zero_amount, not_allowed) in
+            [(None, true, false), (Some(true), true, false), (Some(false), false, true)]
+        {
+            let found = indicators(0, Limits { zero_amount_allowed: flag, ..Limits::default() });
+            assert_eq!((found.zero_amount, found.contactless_application_not_allowed), (zero_amount, not_allowed));
+        }
+    }
+
+    #[test]
+    fn a_zero_amount_that_may_stay_offline_is_like_any_other() {
+        let limits = Limits {
+            zero_amount_for_offline_allowed: true,
+            zero_amount_allowed: Some(false),
+            ttq: Some(Ttq::default()),
+            ..Limits::default()
+        };
+        let expected = Indicators { ttq: Some(Ttq::default()), ..Indicators::default() };
+        assert_eq!(indicators(0, limits), expected);
+    }
+
+    #[test]
+    fn the_transaction_limit_and_the_cvm_limit_are_exceeded_when_they_are_reached() {
+        let limits = Limits {
+            contactless_transaction_limit: limit(5000),
+            cvm_required_limit: limit(2500),
+            ttq: Some(Ttq::default().with(Ttq::CVM_REQUIRED)),
+            ..Limits::default()
+        };
+        for (amount, needs_cvm, not_allowed) in
+            [(2499, false, false), (2500, true, false), (4999, true, false), (5000, true, true)]
+        {
+            let found = indicators(amount, limits.clone());
+            assert_eq!(found.reader_cvm_required_limit_exceeded, needs_cvm, "{amount}");
+            assert_eq!(found.ttq.unwrap().has(Ttq::CVM_REQUIRED), needs_cvm, "{amount}");
+            assert_eq!(found.contactless_application_not_allowed, not_allowed, "{amount}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_a_limit() {
+        let limits = Limits { contactless_transaction_limit: limit(0), ..Limits::default() };
+        assert!(indicators(0, limits).contactless_application_not_allowed);
+    }
+
+    #[test]
+    fn a_floor_limit_is_exceeded_above_it_and_the_terminals_counts_where_the_readers_is_absent() {
+        for (reader, terminal, exceeded) in [
+            (limit(999), None, true),
+            (limit(1000), None, false),
+            (None, limit(999), true),
+            (None, limit(1000), false),
+            (limit(1000), limit(0), false),
+            (None, None, false),
+        ] {
+            let limits = Limits {
+                contactless_floor_limit: reader,
+                terminal_floor_limit: terminal,
+                ttq: Some(Ttq::default().with(Ttq::ONLINE_CRYPTOGRAM_REQUIRED)),
+                ..Limits::default()
+            };
+            let found = indicators(1000, limits);
+            assert_eq!(found.reader_contactless_floor_limit_exceeded, exceeded, "{reader:?} {terminal:?}");
+            assert_eq!(found.ttq.unwrap().has(Ttq::ONLINE_CRYPTOGRAM_REQUIRED), exceeded);
+        }
+    }
+
+    #[test]
+    fn a_status_check_goes_online() {
+        let limits = Limits { status_check_supported: true, ttq: Some(Ttq::default()), ..Limits::default() };
+        assert!(indicators(100, limits).ttq.unwrap().has(Ttq::ONLINE_CRYPTOGRAM_REQUIRED));
+    }
+
+    #[test]
+    fn a_zero_amount_goes_online_where_the_reader_can_and_nowhere_where_it_can_not() {
+        let with = |ttq| Limits { ttq: Some(ttq), ..Limits::default() };
+        let online = indicators(0, with(Ttq::default()));
+        assert!(online.ttq.unwrap().has(Ttq::ONLINE_CRYPTOGRAM_REQUIRED));
+        assert!(!online.contactless_application_not_allowed);
+        let offline = indicators(0, with(Ttq::default().with(Ttq::OFFLINE_ONLY_READER)));
+        assert!(!offline.ttq.unwrap().has(Ttq::ONLINE_CRYPTOGRAM_REQUIRED));
+        assert!(offline.contactless_application_not_allowed);
+    }
+
+    #[test]
+    fn an_absent_amount_is_not_zero_and_exceeds_nothing() {
+        let limits = Limits {
+            status_check_supported: true,
+            zero_amount_allowed: Some(false),
+            contactless_transaction_limit: limit(0),
+            cvm_required_limit: limit(0),
+            ..Limits::default()
+        };
+        let transaction = Transaction { amount_authorised: None, ..purchase(0) };
+        assert_eq!(pre_process(&combination(VISA, 3, limits), &transaction), Indicators::default());
+    }
+}

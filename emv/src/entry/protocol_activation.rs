@@ -63,3 +63,75 @@ impl ExpectCard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use super::*;
+    use crate::entry::Autorun;
+    use crate::entry::testing::{MASTERCARD, Reader, activated, application, combination, fci, finished, selected};
+    use crate::fields::{Amount, Ttq};
+    use crate::kernel::{Decision, Indicators};
+    use crate::profile::Limits;
+
+    fn request(message: MessageId, status: Status) -> Output {
+        Output::Ui(UiRequest::new(message, status))
+    }
+
+    #[test]
+    fn a_transaction_begins_with_an_invitation_the_field_and_a_poll() {
+        let expected = [request(MessageId::PresentCard, Status::ReadyToRead), Output::FieldOn, Output::Poll];
+        assert_eq!(Reader::new().poll(), expected);
+    }
+
+    #[test]
+    fn where_no_combination_is_allowed_another_interface_is_to_be_tried() {
+        let limits = Limits { contactless_transaction_limit: Some(Amount::ZERO), ..Limits::default() };
+        for combinations in [Arc::from([]), Arc::from([combination(MASTERCARD, 2, limits)])] {
+            let outputs = Reader::with(combinations, Autorun::No).poll();
+            assert_eq!(outputs[0], request(MessageId::InsertOrSwipeCard, Status::ProcessingError));
+            assert_eq!(finished(&outputs).unwrap().decision, Decision::TryAnotherInterface);
+            assert!(!outputs.contains(&Output::FieldOn));
+        }
+    }
+
+    #[test]
+    fn autorun_pre_processes_nothing_and_leaves_the_qualifiers_as_configured() {
+        let ttq = Ttq::default().with(Ttq::CVM_REQUIRED);
+        let limits = Limits {
+            contactless_transaction_limit: Some(Amount::ZERO),
+            cvm_required_limit: Some(Amount::ZERO),
+            ttq: Some(ttq),
+            ..Limits::default()
+        };
+        let mut reader = Reader::with(Arc::new([combination(MASTERCARD, 2, limits)]), Autorun::Yes);
+        assert_eq!(reader.activate().indicators, Indicators { ttq: Some(ttq), ..Indicators::default() });
+    }
+
+    #[test]
+    fn two_cards_are_one_too_many_until_one_is_gone() {
+        let mut reader = Reader::new();
+        let several = request(MessageId::PresentOneCardOnly, Status::ProcessingError);
+        assert_eq!(reader.handle(Input::Collision), [several, Output::Poll]);
+        let one = request(MessageId::PresentOneCardOnly, Status::ReadyToRead);
+        assert_eq!(reader.handle(Input::CollisionOver), [one.clone(), Output::Poll]);
+        reader.handle(Input::Collision);
+        let outputs = reader.handle(Input::CardPresent);
+        assert_eq!((&outputs[0], outputs.len()), (&one, 2), "a card by itself ends the collision too");
+    }
+
+    #[test]
+    fn a_card_lost_before_its_kernel_runs_is_invited_again() {
+        let mut reader = Reader::new();
+        let invitation = reader.poll();
+        assert_eq!(reader.handle(Input::CardLost), invitation);
+        reader.handle(Input::CardPresent);
+        assert_eq!(reader.handle(Input::CardLost), invitation);
+        reader.present(&[application(MASTERCARD, 1)]);
+        assert_eq!(reader.handle(Input::CardLost), invitation);
+        let outputs = reader.present(&[application(MASTERCARD, 1)]);
+        assert_eq!(selected(&outputs), Some(MASTERCARD));
+        assert_eq!(activated(&reader.respond(&fci(|_| {}))).0, 0);
+    }
+}
