@@ -1,0 +1,286 @@
+//! Scenarios of the kernels: each file of `golden/` is one, run by this harness.
+//!
+//! A file names the card it begins with (`golden/cards/NAME.json`) and says what is different: in the
+//! card's answers, in the kernel's configuration, in the transaction. Differences are merged as in
+//! RFC 7386: an object is merged into an object, `null` takes away, anything else takes the place.
+//!
+//! | key | what |
+//! |---|---|
+//! | `title` | what happens, as a sentence |
+//! | `from` | the card |
+//! | `card` | its answers, by `SELECT`, `GPO`, `RECORD sfi number`, `GENERATE AC` |
+//! | `configuration` | objects of the kernel's configuration, by tag |
+//! | `transaction` | `amount` and `amount_other` in minor units, `type`, `date` |
+//! | `expect` | what must come of it: `commands` (CLA INS P1 P2 of each), `shown`, `outcome`, ... |
+//!
+//! An answer is a tree of objects by tag, which ends in `9000`; or the bytes of a response; or
+//! `lost`, where the card doesn't answer; or `cancel`, where the cashier cancels instead.
+
+mod vectors;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::{env, fs};
+
+use emv::apdu::{Command, Response};
+use emv::fields::{AdditionalTerminalCapabilities, Amount, CvmResults, Date, TerminalCapabilities, Tvr};
+use emv::kernel::{
+    Database, Event, Indicators, Input, Kernel, Outcome, Output, Start, Transaction, UiRequest, UnpredictableNumbers,
+    c2,
+};
+use emv::oda::{CaKey, CaKeys, Environment, RevocationList};
+use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits, Profile, TerminalData};
+use emv::tlv::{Tlvs, Writer};
+use emv::{Instant, dict};
+use serde_json::{Map, Value, json};
+use vectors::{Tally, hex};
+
+#[test]
+fn every_scenario_ends_as_its_file_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut tally = Tally::new("golden");
+    let mut paths: Vec<_> =
+        fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    paths.sort();
+    for path in paths {
+        let mut scenario = read(&path);
+        let card = scenario["from"].as_str().expect("`from` names a card").to_owned();
+        let mut whole = read(&folder.join("cards").join(card).with_extension("json"));
+        merge(&mut whole, scenario.take());
+        tally.record(&path.file_stem().expect("a name").to_string_lossy(), run(&whole));
+    }
+    tally.finish();
+}
+
+fn read(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// RFC 7386.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let target = target.as_object_mut().expect("made one above");
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(&key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn run(scenario: &Value) -> Result<(), String> {
+    let expected = &scenario["expect"];
+    let came = came_of(scenario);
+    for (key, value) in expected.as_object().expect("`expect`") {
+        if came[key] != *value {
+            return Err(format!("{key} is {}, expected is {value}", came[key]));
+        }
+    }
+    Ok(())
+}
+
+/// Runs the scenario; gives everything that a file may expect.
+fn came_of(scenario: &Value) -> Value {
+    let card = &scenario["card"];
+    let profile = Arc::new(profile(scenario));
+    let selected = answer(card, "SELECT").expect("an answer to SELECT");
+    let selected = Response::parse(&selected).expect("a response to SELECT");
+    let mut kernel = Kernel::activate(
+        &profile,
+        0,
+        Start {
+            transaction: transaction(&scenario["transaction"]),
+            unpredictable_number: hex(text(&scenario["unpredictable_number"])).try_into().expect("four bytes"),
+            unpredictable_numbers: UnpredictableNumbers::from_seed([0; 32]),
+            indicators: Indicators::default(),
+            df_name: profile.combinations()[0].aid.as_bytes().to_vec(),
+            fci: selected.data.to_vec(),
+            select_status: selected.status,
+            is_restart: false,
+            online_response: None,
+        },
+        Instant::default(),
+    );
+
+    let (mut commands, mut shown, mut faults, mut authentications) = (vec![], vec![], vec![], vec![]);
+    let mut results = (Tvr::default(), CvmResults::default());
+    loop {
+        match kernel.poll().expect("the kernel ends with an outcome") {
+            Output::Ui(request) => shown.push(ui(&request)),
+            Output::Record(Event::CardFault(fault)) => faults.push(fault),
+            Output::Record(Event::OfflineDataAuthentication { method, result }) => {
+                authentications.push(format!("{method:?} {result:?}"));
+            }
+            Output::Record(Event::Results { tvr, cvm_results }) => results = (tvr, cvm_results),
+            Output::Record(_) | Output::DataNeeded(_) => {}
+            Output::Wait(moment) => kernel.handle(Input::Deadline, moment),
+            Output::Transmit(command) => {
+                commands.push(digits(&command.to_bytes()[..4]));
+                let name = name(&command);
+                match card[&name].as_str() {
+                    Some("lost") => kernel.handle(Input::CardLost, Instant::default()),
+                    Some("cancel") => kernel.handle(Input::Cancel, Instant::default()),
+                    _ => {
+                        let response = answer(card, &name).unwrap_or_else(|| panic!("no answer to {name}"));
+                        kernel.handle(Input::Response(&response), Instant::default());
+                    }
+                }
+            }
+            Output::Finished(outcome) => {
+                assert_eq!(kernel.poll(), None, "nothing follows the outcome");
+                let (tvr, cvm_results) = results;
+                return described(
+                    &outcome,
+                    json!({
+                        "commands": commands,
+                        "shown": shown,
+                        "faults": faults,
+                        "authentication": authentications,
+                        "tvr": digits(tvr.as_bytes()),
+                        "cvm_results": digits(cvm_results.as_bytes()),
+                    }),
+                );
+            }
+        }
+    }
+}
+
+fn described(outcome: &Outcome, mut came: Value) -> Value {
+    let record = |record: &Option<emv::kernel::Record>| {
+        let objects = record.as_ref().map_or(&[][..], |record| record.as_bytes());
+        let objects = Tlvs::parse(objects).expect("a record of objects");
+        objects.iter().map(|object| (object.tag.to_string(), digits(object.value).into())).collect::<Map<_, _>>()
+    };
+    let discretionary_data = record(&outcome.discretionary_data);
+    let further = json!({
+        "outcome": format!("{:?}", outcome.decision),
+        "start": outcome.start.map(|start| format!("{start:?}")),
+        "cvm": outcome.cvm.map(|cvm| format!("{cvm:?}")),
+        "receipt": outcome.receipt,
+        "on_outcome": outcome.ui_on_outcome.as_ref().map(ui),
+        "on_restart": outcome.ui_on_restart.as_ref().map(ui),
+        "field_off_ms": outcome.field_off.map(|time| time.as_millis() as u64),
+        "error": discretionary_data[&dict::ERROR_INDICATION.to_string()],
+        "discretionary_data": discretionary_data,
+        "data_record": outcome.data_record.is_some().then(|| record(&outcome.data_record)),
+    });
+    came.as_object_mut().expect("an object").extend(further.as_object().expect("an object").clone());
+    came
+}
+
+fn ui(request: &UiRequest) -> String {
+    let hold = match request.hold_time.as_millis() {
+        0 => String::new(),
+        millis => format!(", {millis} ms"),
+    };
+    format!("{:?}, {:?}{hold}", request.message, request.status)
+}
+
+/// The name under which a card's file has the answer.
+fn name(command: &Command) -> String {
+    let bytes = command.to_bytes();
+    match command.instruction() {
+        0xA8 => "GPO".to_owned(),
+        0xB2 => format!("RECORD {} {}", bytes[3] >> 3, bytes[2]),
+        0xAE => "GENERATE AC".to_owned(),
+        _ => digits(&bytes),
+    }
+}
+
+/// The response under this name.
+fn answer(card: &Value, name: &str) -> Option<Vec<u8>> {
+    match card.get(name)? {
+        Value::String(bytes) => Some(hex(bytes)),
+        tree => {
+            let mut response = encoded(tree);
+            response.extend([0x90, 0x00]);
+            Some(response)
+        }
+    }
+}
+
+/// A tree of objects by tag; a list holds trees, so that a tag can come twice.
+fn encoded(tree: &Value) -> Vec<u8> {
+    match tree {
+        Value::String(value) => hex(value),
+        Value::Array(trees) => trees.iter().flat_map(encoded).collect(),
+        Value::Object(objects) => {
+            let mut writer = Writer::new();
+            for (tag, value) in objects {
+                writer.put(tag.parse().unwrap_or_else(|_| panic!("{tag} is no tag")), &encoded(value));
+            }
+            writer.into_bytes()
+        }
+        other => panic!("{other} is no answer of a card"),
+    }
+}
+
+fn profile(scenario: &Value) -> Profile {
+    let mut objects = Database::new();
+    for (tag, value) in scenario["configuration"].as_object().expect("`configuration`") {
+        objects.set(tag.parse().expect("a tag"), &hex(text(value)));
+    }
+    let configuration = match scenario["kernel"].as_u64() {
+        Some(2) => {
+            KernelConfiguration::C2(Arc::new(c2::Configuration::from_objects(&objects).expect("a configuration")))
+        }
+        other => panic!("there is no kernel {other:?}"),
+    };
+    let combination = Combination {
+        aid: Aid::try_from(&hex(text(&scenario["aid"]))[..]).expect("an AID"),
+        kernel_id: KernelId::emvco(scenario["kernel"].as_u64().expect("a kernel") as u8),
+        transaction_types: vec![0x00],
+        limits: Limits::default(),
+    };
+    let mut ca_keys = CaKeys::new(Environment::Test);
+    for key in scenario["ca_keys"].as_array().into_iter().flatten() {
+        let rid = hex(text(&key["rid"])).try_into().expect("a RID");
+        let index = hex(text(&key["index"]))[0];
+        let key = CaKey::without_checksum(rid, index, &hex(text(&key["modulus"])), &hex(text(&key["exponent"])));
+        ca_keys.insert(key.expect("a key")).expect("keys with different indices");
+    }
+    let terminal = TerminalData {
+        terminal_type: 0x22,
+        country: [0x05, 0x28],
+        capabilities: TerminalCapabilities::default(),
+        additional_capabilities: AdditionalTerminalCapabilities::default(),
+        terminal_id: *b"00000001",
+        merchant_id: *b"MERCHANT0000001",
+        merchant_category_code: [0x58, 0x12],
+        merchant_name_and_location: b"CAFE".to_vec(),
+        acquirer_id: [0, 0, 0, 0, 0, 1],
+        ifd_serial_number: *b"00000001",
+    };
+    Profile::new(terminal, ca_keys, RevocationList::new(), [(combination, configuration)])
+}
+
+fn transaction(given: &Value) -> Transaction {
+    let amount = |key: &str| given[key].as_u64().map(|minor_units| Amount::new(minor_units).expect("an amount"));
+    Transaction {
+        amount_authorised: amount("amount"),
+        amount_other: amount("amount_other"),
+        currency: [0x09, 0x78],
+        currency_exponent: 2,
+        transaction_type: hex(text(&given["type"]))[0],
+        date: Date::try_from(&hex(text(&given["date"]))[..]).expect("a date"),
+        time: [0x12, 0x00, 0x00],
+        sequence_counter: 1,
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+}
+
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
