@@ -17,7 +17,6 @@ use crate::crypto::Key;
 pub(super) type Place = (u8, u8);
 
 /// A personalised application.
-#[derive(Debug)]
 pub(super) struct Issued {
     pub(super) application: Application,
     /// The answer to SELECT.

@@ -12,6 +12,7 @@ mod mastercard;
 mod personality;
 mod visa;
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -25,18 +26,19 @@ pub use self::personality::{Personality, PersonalityError};
 use crate::Scheme;
 
 /// A card. It keeps its transaction counters as long as it lives, in the field and out of it.
-#[derive(Debug)]
 pub struct Card {
     applications: Vec<Application>,
     delay: Duration,
     torn_at: Option<NonZeroU32>,
+    /// Torn off: it hears nothing until it enters the field again.
+    gone: bool,
     /// Commands since the card entered the field.
     commands: u32,
     selected: Option<Selected>,
 }
 
 /// What a card does upon a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The response APDU; nothing where the card left the field.
     pub response: Option<Vec<u8>>,
@@ -44,7 +46,6 @@ pub struct Answer {
     pub delay: Duration,
 }
 
-#[derive(Debug)]
 struct Application {
     issued: Issued,
     /// Application Transaction Counter: how many transactions were begun.
@@ -52,7 +53,6 @@ struct Application {
 }
 
 /// The file that the last SELECT selected.
-#[derive(Debug)]
 enum Selected {
     /// The directory of the card's applications.
     Ppse,
@@ -61,7 +61,6 @@ enum Selected {
 }
 
 /// A transaction, from GET PROCESSING OPTIONS on.
-#[derive(Debug)]
 struct Transaction {
     atc: [u8; 2],
     /// The record that holds what was signed in this transaction.
@@ -85,6 +84,7 @@ impl Card {
             applications: personality.applications.iter().map(application).collect(),
             delay: Duration::from_millis(personality.delay_ms),
             torn_at: personality.torn_at,
+            gone: false,
             commands: 0,
             selected: None,
         }
@@ -92,23 +92,27 @@ impl Card {
 
     /// The card enters the field, or the reader resets it.
     pub fn reset(&mut self) {
+        self.gone = false;
         self.commands = 0;
         self.selected = None;
     }
 
-    /// Carries out a command APDU.
+    /// Carries out a command APDU. Once torn off, the card answers nothing more until
+    /// [`Card::reset`].
     pub fn transmit(&mut self, command: &[u8]) -> Answer {
+        if self.gone {
+            return Answer { response: None, delay: Duration::ZERO };
+        }
         self.commands += 1;
         let response = match self.carry_out(command) {
             Ok(data) => [&data[..], &Status::SUCCESS.0].concat(),
             Err(status) => status.0.to_vec(),
         };
-        let torn = self.torn_at.is_some_and(|number| number.get() == self.commands);
-        if torn {
+        self.gone = self.torn_at.is_some_and(|number| number.get() == self.commands);
+        if self.gone {
             self.torn_at = None;
-            self.selected = None;
         }
-        Answer { response: (!torn).then_some(response), delay: self.delay }
+        Answer { response: (!self.gone).then_some(response), delay: self.delay }
     }
 
     fn carry_out(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Status> {
@@ -254,6 +258,25 @@ impl Card {
             _ => return Err(Status::REFERENCED_DATA_NOT_FOUND),
         };
         Ok(writer.into_bytes())
+    }
+}
+
+impl fmt::Debug for Card {
+    /// How often it was used; what it holds is cardholder data and keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counters: Vec<_> = self.applications.iter().map(|application| application.atc).collect();
+        f.debug_struct("Card").field("atc", &counters).field("commands", &self.commands).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Answer {
+    /// Length and status word of the response, whose data may be a card number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.response.as_deref() {
+            Some([data @ .., sw1, sw2]) => write!(f, "Answer([{}] {sw1:02X}{sw2:02X}", data.len())?,
+            _ => write!(f, "Answer(none")?,
+        }
+        write!(f, " in {:?})", self.delay)
     }
 }
 

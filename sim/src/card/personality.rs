@@ -3,35 +3,10 @@
 //! A file describes the card and one or more applications. Everything but `description`, `aid`,
 //! `label`, `pan`, `expiry` and `cryptogram_version` has a default.
 //!
-//! ```toml
-//! description = "A card that approves small amounts offline"
-//! torn_at = 4                     # leaves the field at its 4th command, once
-//! delay_ms = 20                   # takes so long for each command
+//! This one has every key:
 //!
-//! [[application]]
-//! aid = "A0000000031010"          # begins with the RID of Visa or Mastercard
-//! label = "VISA CREDIT"
-//! preferred_name = "My Visa"
-//! priority = 1                    # Application Priority Indicator, 1 to 15; 0 for none
-//! pan = "4761739001010119"
-//! sequence_number = 1
-//! expiry = "2049-12-31"
-//! effective = "2020-01-01"
-//! service_code = "201"
-//! cardholder_name = "CARD/TEST"
-//! country = "056"                 # of the issuer, ISO 3166 numeric
-//! currency = "978"                # of the application, ISO 4217 numeric
-//! cryptogram_version = "12"       # hexadecimal, as in the IAD; Visa 0A 11 12, Mastercard 10 11 14 15
-//! authentication = "fdda"         # none, sda, fdda (Visa); none, cda (Mastercard)
-//! decision = "offline"            # online, offline, decline
-//! offline_limit = 5000            # the largest amount approved offline, in minor units
-//! cvm = ["online-pin", "none"]    # in the order of preference: online-pin, signature, none
-//! on_device_cvm = false           # a phone that has verified its holder
-//! usage = "FFC0"                  # Application Usage Control
-//! action_codes = { denial = "0000000000", online = "0000000000", default = "0000000000" }
-//! ctq = "0000"                    # the issuer's preferences in the Card Transaction Qualifiers (Visa)
-//! form_factor_indicator = "20700000"
-//! fault = { signature = true, ca_index = "C0" }
+//! ```toml
+#![doc = include_str!("../../personalities/example.toml")]
 //! ```
 
 use std::num::NonZeroU32;
@@ -72,13 +47,17 @@ pub enum PersonalityError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The text is not a personality; the source says at which line and key.
-    #[error("{origin}: {source}")]
+    /// The text is not a personality.
+    #[error("{origin}:{line}: {key}: {message}")]
     Invalid {
         /// The file, or the name of the personality.
         origin: String,
-        /// Line, column and reason.
-        source: Box<toml::de::Error>,
+        /// The line, counted from 1.
+        line: usize,
+        /// The key or the table that stands there.
+        key: String,
+        /// What is wrong with it.
+        message: String,
     },
     /// No personality has this name.
     #[error("there is no personality {0:?}; there are: {list}", list = BUILT_IN.map(|(name, _)| name).join(", "))]
@@ -131,8 +110,18 @@ impl Personality {
     /// # Errors
     /// [`PersonalityError::Invalid`].
     pub fn parse(origin: &str, text: &str) -> Result<Self, PersonalityError> {
-        toml::from_str(text)
-            .map_err(|source| PersonalityError::Invalid { origin: origin.to_owned(), source: Box::new(source) })
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let (before, after) = text.split_at(error.span().map_or(0, |span| span.start));
+            let start_of_line = before.rfind('\n').map_or(0, |end| end + 1);
+            let line = text[start_of_line..].lines().next().unwrap_or(after);
+            PersonalityError::Invalid {
+                origin: origin.to_owned(),
+                line: before.matches('\n').count() + 1,
+                // The value is left out: it may be a card number.
+                key: line.split('=').next().unwrap_or(line).trim().to_owned(),
+                message: error.message().to_owned(),
+            }
+        })
     }
 }
 
@@ -461,13 +450,15 @@ expiry = "2049-12-31"
 cryptogram_version = "12"
 "#;
 
-    /// The error for the minimal file where `line` comes last, in place of the one with its key.
+    /// The error for the minimal file where `line` comes last, as its tenth line, in place of the
+    /// one with its key.
     fn error(line: &str) -> String {
         let key = line.split(' ').next().unwrap();
         let kept = MINIMAL.trim().lines().filter(|old| old.split(' ').next() != Some(key));
-        let text: Vec<_> = ["# A card with a fault"].into_iter().chain(kept).chain([line]).collect();
-        let error = Personality::parse("card.toml", &text.join("\n")).unwrap_err().to_string();
-        error.replace(&format!("line {}", text.len()), "the last line")
+        let mut text: Vec<_> = kept.collect();
+        text.resize(9, "");
+        text.push(line);
+        Personality::parse("card.toml", &text.join("\n")).unwrap_err().to_string()
     }
 
     #[test]
@@ -489,8 +480,23 @@ cryptogram_version = "12"
         ] {
             let error = error(line);
             let key = line.split(' ').next().unwrap();
-            assert!(error.starts_with("card.toml: ") && error.contains("at the last line"), "{error}");
-            assert!(error.contains(key) && error.contains(reason), "{error}");
+            assert!(error.starts_with(&format!("card.toml:10: {key}: ")) && error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_print_the_value() {
+        assert!(!error("pan = \"476173900101011X\"").contains("4761"));
+    }
+
+    #[test]
+    fn the_example_has_every_key() {
+        let example = include_str!("../../personalities/example.toml");
+        Personality::parse("example.toml", example).unwrap();
+        let unknown = error("colour = 1");
+        let keys = unknown.split('`').skip(3).step_by(2);
+        for key in keys {
+            assert!(example.contains(&format!("\n{key} = ")), "{key}");
         }
     }
 
@@ -503,7 +509,7 @@ cryptogram_version = "12"
             ("pan = \"5413330089601034\"", "pan: it is no number of Visa"),
         ] {
             let error = error(line);
-            assert!(error.starts_with("card.toml: ") && error.contains(reason), "{error}");
+            assert!(error.starts_with("card.toml:2: [[application]]: ") && error.contains(reason), "{error}");
         }
     }
 }

@@ -233,6 +233,7 @@ fn a_torn_card_leaves_at_its_command_and_comes_back_once() {
         commands.map(|command| card.transmit(&crate::hex::decode(command).unwrap()).response.is_some())
     };
     assert_eq!(answered(&mut card), [true, true, true, false]);
+    assert_eq!(card.transmit(&[0x00, 0xB2, 0x01, 0x14, 0x00]).response, None, "it is out of the field");
     assert_eq!(answered(&mut card), [true; 4]);
 }
 
@@ -241,4 +242,14 @@ fn a_slow_card_takes_its_time_for_every_command() {
     let answer = card("slow").transmit(&crate::hex::decode(SELECT_PPSE).unwrap());
     assert_eq!(answer.delay, Duration::from_millis(400));
     assert_eq!(card("visa-online").transmit(&[]).delay, Duration::ZERO);
+}
+
+#[test]
+fn neither_a_card_nor_its_answers_print_what_they_hold() {
+    let mut card = card("mastercard-online");
+    data(&mut card, SELECT_MASTERCARD);
+    data(&mut card, MASTERCARD_OPTIONS);
+    let answer = card.transmit(&[0x00, 0xB2, 0x01, 0x14, 0x00]);
+    assert_eq!(format!("{answer:?}"), format!("Answer([{}] 9000 in 0ns)", answer.response.as_ref().unwrap().len() - 2));
+    assert_eq!(format!("{card:?}"), "Card { atc: [1], commands: 3, .. }");
 }
