@@ -21,17 +21,16 @@ mod vectors;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use emv::Instant;
-use emv::apdu::{Command, Response, StatusWord};
-use emv::dict;
-use emv::fields::{AdditionalTerminalCapabilities, Amount, Date, TerminalCapabilities, TerminalType};
+use emv::apdu::Command;
+use emv::fields::{AdditionalTerminalCapabilities, Amount, Date, TerminalCapabilities, TerminalType, Ttq};
 use emv::kernel::{
-    Cvm, Database, Decision, Event, Indicators, Input, Kernel, MessageId, Outcome, Output, Start, StartPoint, Status,
-    Transaction, UiRequest, UnpredictableNumbers, c2,
+    Cvm, Database, Decision, Event, MessageId, Outcome, StartPoint, Status, Transaction, UnpredictableNumbers, c2,
 };
 use emv::oda::{CaKey, CaKeys, Environment, RevocationList};
 use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits, Profile, TerminalData};
-use emv::tlv::{Tag, Tlvs};
+use emv::tap::{Autorun, Input, Output, Tap};
+use emv::tlv::{Tag, Tlvs, Writer};
+use emv::{Instant, dict};
 use serde_json::Value;
 use vectors::{Tally, cases, hex};
 
@@ -47,7 +46,7 @@ fn recorded_transactions_end_as_recorded() {
 /// Runs one recording and says what differs.
 fn run(case: &Value) -> Result<(), String> {
     let profile = Arc::new(profile(case)?);
-    let ran = Reader::new(case).transaction(&profile, case)?;
+    let ran = Reader::new(case, &profile.combinations()[0].aid).transaction(&profile, case)?;
     compare(&ran, &case["expect"])
 }
 
@@ -92,10 +91,28 @@ fn profile(case: &Value) -> Result<Profile, String> {
         aid: Aid::try_from(&hex(text(&config["aid"]))[..]).map_err(|error| error.to_string())?,
         kernel_id: KernelId::emvco(kernel_id),
         transaction_types: vec![object(&objects, dict::TRANSACTION_TYPE).first().copied().unwrap_or(0)],
-        limits: Limits::default(),
+        limits: limits(config, &objects)?,
     };
     let terminal = terminal(&objects);
     Ok(Profile::new(terminal, ca_keys(config)?, RevocationList::new(), [(combination, configuration)]))
+}
+
+/// Entry Point configuration data; a limit that is not there is absent.
+fn limits(config: &Value, objects: &Database) -> Result<Limits, String> {
+    let limits = &config["limits"];
+    let amount =
+        |name: &str| limits[name].as_u64().map(Amount::new).transpose().map_err(|error| format!("{name}: {error}"));
+    Ok(Limits {
+        status_check_supported: limits["statusCheckSupportFlag"].as_bool().unwrap_or(false),
+        zero_amount_allowed: limits["zeroAmountAllowedFlag"].as_bool(),
+        contactless_transaction_limit: amount("readerContactlessTransactionLimit")?,
+        contactless_floor_limit: amount("readerContactlessFloorLimit")?,
+        terminal_floor_limit: amount("terminalFloorLimit")?,
+        cvm_required_limit: amount("readerCVMRequiredLimit")?,
+        ttq: objects.value(dict::TTQ).map(Ttq::try_from).transpose().map_err(|error| error.to_string())?,
+        extended_selection_supported: limits["extendedSelectionSupportFlag"].as_bool().unwrap_or(false),
+        ..Limits::default()
+    })
 }
 
 fn kernel_2(mut objects: Database) -> Result<c2::Configuration, String> {
@@ -142,6 +159,9 @@ fn ca_keys(config: &Value) -> Result<CaKeys, String> {
 
 // The reader.
 
+/// The name of the Proximity Payment System Environment (EMV Contactless Book B, 3.3.2).
+const PPSE: &[u8] = b"2PAY.SYS.DDF01";
+
 /// A reader whose card answers by command.
 struct Reader {
     card: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -149,9 +169,11 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(case: &Value) -> Self {
+    /// A recording that begins with an application already selected gets a PPSE that names it.
+    fn new(case: &Value, aid: &Aid) -> Self {
         let pairs = case["card_table"].as_array().into_iter().flatten();
-        let card = pairs.map(|pair| (hex(text(&pair[0])), hex(text(&pair[1])))).collect();
+        let mut card: BTreeMap<_, _> = pairs.map(|pair| (hex(text(&pair[0])), hex(text(&pair[1])))).collect();
+        card.entry(Command::select(PPSE).to_bytes()).or_insert_with(|| ppse(aid));
         Reader { card, otherwise: hex(text(&case["unmatched_command_answer"])) }
     }
 
@@ -159,47 +181,54 @@ impl Reader {
         self.card.get(&command.to_bytes()).unwrap_or(&self.otherwise)
     }
 
-    /// Selects the application and runs its kernel.
+    /// Runs a whole transaction, from the amount to the Final Outcome.
     fn transaction(&self, profile: &Arc<Profile>, case: &Value) -> Result<Ran, String> {
-        let aid = profile.combinations()[0].aid.clone();
-        let selected = self.answer(&Command::select(aid.as_bytes()));
-        let selected = Response::parse(selected).map_err(|error| error.to_string())?;
-        let start = Start {
-            transaction: transaction(case)?,
-            unpredictable_number: hex(text(&case["transaction"]["9F37"])).try_into().map_err(|_| "four bytes")?,
-            unpredictable_numbers: UnpredictableNumbers::from_seed([0; 32]),
-            indicators: Indicators::default(),
-            df_name: aid.as_bytes().to_vec(),
-            fci: selected.data.to_vec(),
-            select_status: StatusWord(selected.status.0),
-            is_restart: false,
-            online_response: None,
-        };
-        let mut kernel = Kernel::activate(profile, 0, start, Instant::default());
+        let first = hex(text(&case["transaction"]["9F37"])).try_into().map_err(|_| "an unpredictable number")?;
+        let numbers = UnpredictableNumbers::starting_with(first, [0; 32]);
+        let mut tap = Tap::new(Arc::clone(profile), transaction(case)?, numbers, Autorun::No);
+        let now = Instant::default();
         let mut shown = vec![];
         let mut authentications = vec![];
         loop {
-            match kernel.poll().ok_or("the kernel waits for nothing")? {
+            match tap.poll().ok_or("nothing is waited for")? {
                 Output::Ui(request) => shown.push((request.message, request.status)),
                 Output::Record(Event::OfflineDataAuthentication { result, .. }) => authentications.push(result),
-                Output::Record(_) | Output::DataNeeded(_) => {}
-                Output::Wait(moment) => kernel.handle(Input::Deadline, moment),
+                Output::Record(_) | Output::DataNeeded(_) | Output::FieldOn | Output::FieldOff { .. } => {}
+                Output::Wait(moment) => tap.handle(Input::Deadline, moment),
+                Output::Poll => tap.handle(Input::CardPresent, now),
+                Output::AwaitRemoval => tap.handle(Input::CardRemoved, now),
                 Output::Transmit(command) => {
                     if !self.card.contains_key(&command.to_bytes()) {
                         let bytes: String = command.to_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
                         return Err(format!("the recorded card was never sent {bytes}"));
                     }
-                    kernel.handle(Input::Response(self.answer(&command)), Instant::default());
+                    tap.handle(Input::Response(self.answer(&command)), now);
                 }
-                Output::Finished(outcome) => {
-                    shown.extend(
-                        outcome.ui_on_outcome.iter().map(|UiRequest { message, status, .. }| (*message, *status)),
-                    );
+                Output::AwaitOnlineResponse(outcome) | Output::Finished(outcome) => {
                     return Ok(Ran { outcome, shown, authentications });
                 }
             }
         }
     }
+}
+
+/// A PPSE with one entry.
+fn ppse(aid: &Aid) -> Vec<u8> {
+    let mut fci = Writer::new();
+    fci.template(dict::FCI_TEMPLATE, |fci| {
+        fci.put(dict::DF_NAME, PPSE);
+        fci.template(dict::FCI_PROPRIETARY_TEMPLATE, |proprietary| {
+            proprietary.template(dict::FCI_ISSUER_DISCRETIONARY_DATA, |issuer| {
+                issuer.template(dict::APPLICATION_TEMPLATE, |entry| {
+                    entry.put(dict::ADF_NAME, aid.as_bytes());
+                    entry.put(dict::APPLICATION_PRIORITY_INDICATOR, &[0x01]);
+                });
+            });
+        });
+    });
+    let mut response = fci.into_bytes();
+    response.extend([0x90, 0x00]);
+    response
 }
 
 fn transaction(case: &Value) -> Result<Transaction, String> {
@@ -229,10 +258,8 @@ fn compare(ran: &Ran, expected: &Value) -> Result<(), String> {
     same("restart", outcome.start.map_or("N/A", start_point), text(&expected["restart"]))?;
     same("CVM", outcome.cvm.map_or("N/A", cvm), text(&expected["cvm"]))?;
 
-    // "Present card" is Entry Point's.
     let messages = expected["ui_messages"].as_array().into_iter().flatten();
     let messages: Vec<_> = messages.map(|shown| (text(&shown["message"]), text(&shown["status"]))).collect();
-    let messages: Vec<_> = messages.into_iter().filter(|(text, _)| *text != "Present card").collect();
     let shown: Vec<_> =
         ran.shown.iter().map(|(message, status)| (message_text(*message), status_text(*status))).collect();
     same("messages", shown, messages)?;
