@@ -32,6 +32,7 @@ use emv::oda::{CaKey, CaKeys, Environment, RevocationList};
 use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits, Profile, TerminalData};
 use emv::tlv::{Tlvs, Writer};
 use emv::{Instant, dict};
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use vectors::{Tally, hex};
 
@@ -51,6 +52,59 @@ fn every_scenario_ends_as_its_file_says() {
         tally.record(&path.file_stem().expect("a name").to_string_lossy(), run(&whole));
     }
     tally.finish();
+}
+
+/// How an answer is spoilt.
+#[derive(Debug, Clone)]
+enum Spoilt {
+    Not,
+    Byte(prop::sample::Index, u8),
+    CutAt(prop::sample::Index),
+    Otherwise(Vec<u8>),
+}
+
+fn spoilt() -> impl Strategy<Value = Spoilt> {
+    prop_oneof![
+        4 => Just(Spoilt::Not),
+        4 => (any::<prop::sample::Index>(), any::<u8>()).prop_map(|(index, byte)| Spoilt::Byte(index, byte)),
+        1 => any::<prop::sample::Index>().prop_map(Spoilt::CutAt),
+        1 => prop::collection::vec(any::<u8>(), 0..300).prop_map(Spoilt::Otherwise),
+    ]
+}
+
+impl Spoilt {
+    fn spoil(&self, mut answer: Vec<u8>) -> Vec<u8> {
+        match self {
+            Spoilt::Not => {}
+            Spoilt::Byte(index, byte) => {
+                let index = index.index(answer.len());
+                answer[index] = *byte;
+            }
+            Spoilt::CutAt(index) => answer.truncate(index.index(answer.len())),
+            Spoilt::Otherwise(bytes) => answer.clone_from(bytes),
+        }
+        answer
+    }
+}
+
+proptest! {
+    /// Whatever a card answers, the kernel comes to an outcome after a bounded number of commands, and
+    /// does not approve what it did not verify.
+    #[test]
+    fn no_answer_of_a_card_is_too_much_for_kernel_2(spoilt in prop::collection::vec(spoilt(), 6)) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let mut scenario = read(&folder.join("cards/c2.json"));
+        merge(&mut scenario, read(&folder.join("c2-approved-offline.json")));
+        let mut spoilt = spoilt.iter();
+        let came = came_of(&scenario, &mut |answer| match spoilt.next() {
+            Some(spoilt) => spoilt.spoil(answer),
+            None => answer,
+        });
+        prop_assert!(came["commands"].as_array().unwrap().len() <= 130);
+        if came["outcome"] == "Approved" {
+            prop_assert_eq!(&came["authentication"], &json!(["Cda Ok(())"]));
+        }
+    }
 }
 
 fn read(path: &Path) -> Value {
@@ -79,7 +133,7 @@ fn merge(target: &mut Value, patch: Value) {
 
 fn run(scenario: &Value) -> Result<(), String> {
     let expected = &scenario["expect"];
-    let came = came_of(scenario);
+    let came = came_of(scenario, &mut |answer| answer);
     for (key, value) in expected.as_object().expect("`expect`") {
         if came[key] != *value {
             return Err(format!("{key} is {}, expected is {value}", came[key]));
@@ -88,8 +142,8 @@ fn run(scenario: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs the scenario; gives everything that a file may expect.
-fn came_of(scenario: &Value) -> Value {
+/// Runs the scenario, each answer of the card altered; gives everything that a file may expect.
+fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value {
     let card = &scenario["card"];
     let profile = Arc::new(profile(scenario));
     let selected = answer(card, "SELECT").expect("an answer to SELECT");
@@ -103,7 +157,7 @@ fn came_of(scenario: &Value) -> Value {
             unpredictable_numbers: UnpredictableNumbers::from_seed([0; 32]),
             indicators: Indicators::default(),
             df_name: profile.combinations()[0].aid.as_bytes().to_vec(),
-            fci: selected.data.to_vec(),
+            fci: alter(selected.data.to_vec()),
             select_status: selected.status,
             is_restart: false,
             online_response: None,
@@ -130,8 +184,8 @@ fn came_of(scenario: &Value) -> Value {
                     Some("lost") => kernel.handle(Input::CardLost, Instant::default()),
                     Some("cancel") => kernel.handle(Input::Cancel, Instant::default()),
                     _ => {
-                        let response = answer(card, &name).unwrap_or_else(|| panic!("no answer to {name}"));
-                        kernel.handle(Input::Response(&response), Instant::default());
+                        let response = answer(card, &name).unwrap_or_else(|| vec![0x6A, 0x83]);
+                        kernel.handle(Input::Response(&alter(response)), Instant::default());
                     }
                 }
             }
