@@ -86,3 +86,81 @@ fn try_another_card() -> Outcome {
         ..Outcome::new(Decision::EndApplication)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::testing::{
+        ISSUER_DATA, MASTERCARD, Reader, VISA, activated, application, fci, finished, selected,
+    };
+    use crate::kernel::{OnlineResponseData, StartPoint};
+
+    #[test]
+    fn an_application_that_is_refused_makes_room_for_the_next() {
+        let mut reader = Reader::new();
+        let outputs = reader.present(&[application(MASTERCARD, 1), application(VISA, 2)]);
+        assert_eq!(selected(&outputs), Some(MASTERCARD));
+        assert_eq!(selected(&reader.refuse()), Some(VISA));
+        let outputs = reader.refuse();
+        assert_eq!(finished(&outputs), Some(&try_another_card()));
+    }
+
+    #[test]
+    fn a_response_without_status_word_is_no_success() {
+        let mut reader = Reader::new();
+        reader.present(&[application(MASTERCARD, 1), application(VISA, 2)]);
+        assert_eq!(selected(&reader.handle(Input::Response(&[]))), Some(VISA));
+    }
+
+    #[test]
+    fn a_visa_application_for_kernel_3_asks_for_the_ttq_or_is_not_used() {
+        let asks = |pdol: &'static [u8]| {
+            fci(move |proprietary| {
+                proprietary.put(dict::PDOL, pdol);
+            })
+        };
+        for (answer, is_used) in [
+            (asks(&[0x9F, 0x66, 0x04]), true),
+            (asks(&[0x9F, 0x02, 0x06, 0x9F, 0x66, 0x04]), true),
+            (asks(&[0x9F, 0x02, 0x06]), false),
+            (asks(&[0x9F, 0x66, 0x04, 0x9F]), false),
+            (fci(|_| {}), false),
+            (alloc::vec![], false),
+        ] {
+            let mut reader = Reader::new();
+            reader.present(&[application(VISA, 1), application(MASTERCARD, 2)]);
+            let outputs = reader.respond(&answer);
+            if is_used {
+                assert_eq!(activated(&outputs).0, 1);
+            } else {
+                assert_eq!(selected(&outputs), Some(MASTERCARD));
+            }
+        }
+    }
+
+    #[test]
+    fn other_kernels_judge_the_fci_themselves() {
+        for answer in [&[][..], &[0x6F], &[0x6F, 0x02, 0xA5], &[0xFF; 20]] {
+            let mut reader = Reader::new();
+            reader.present(&[application(MASTERCARD, 1)]);
+            let (_, start) = activated(&reader.respond(answer));
+            assert_eq!(start.fci, answer);
+        }
+    }
+
+    #[test]
+    fn the_issuers_answer_is_for_the_same_application_or_for_none() {
+        let mut reader = Reader::new();
+        reader.activate();
+        reader.outcome(Outcome {
+            start: Some(StartPoint::B),
+            online_response_data: Some(OnlineResponseData::EmvData),
+            ..Outcome::new(Decision::OnlineRequest)
+        });
+        reader.handle(Input::OnlineResponse(Some(ISSUER_DATA)));
+        assert_eq!(selected(&reader.handle(Input::CardPresent)), Some(MASTERCARD), "without the directory");
+        reader.handle(Input::CardLost);
+        assert_eq!(selected(&reader.handle(Input::CardPresent)), Some(MASTERCARD), "after an error too");
+        assert_eq!(finished(&reader.refuse()), Some(&try_another_card()));
+    }
+}

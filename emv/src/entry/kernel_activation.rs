@@ -60,3 +60,65 @@ impl ExpectOutcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apdu::StatusWord;
+    use crate::entry::testing::{MASTERCARD, Reader, activated, application, fci, purchase};
+    use crate::kernel::{Decision, Indicators, Outcome};
+    use crate::profile::KernelId;
+
+    #[test]
+    fn a_kernel_starts_with_the_transaction_and_what_was_selected() {
+        let mut reader = Reader::new();
+        reader.present(&[application(MASTERCARD, 1)]);
+        let answer = fci(|_| {});
+        let (combination, start) = activated(&reader.respond(&answer));
+        assert_eq!(combination, 0);
+        assert_eq!(start.transaction, purchase(1000));
+        assert_eq!(start.indicators, Indicators::default());
+        assert_eq!((start.df_name.as_slice(), start.fci.as_slice()), (MASTERCARD, answer.as_slice()));
+        assert_eq!(start.select_status, StatusWord::SUCCESS);
+        assert_eq!((start.is_restart, start.online_response), (false, None));
+    }
+
+    #[test]
+    fn each_activation_has_an_unpredictable_number_of_its_own() {
+        let mut reader = Reader::new();
+        let first = reader.activate();
+        reader.outcome(Outcome::new(Decision::TryAgain));
+        let second = reader.activate();
+        assert_ne!(first.unpredictable_number, second.unpredictable_number);
+        assert_ne!(first.unpredictable_numbers, second.unpredictable_numbers);
+        assert!(!second.is_restart, "Try Again starts anew");
+    }
+
+    #[test]
+    fn the_names_of_the_application_are_recorded() {
+        let mut reader = Reader::new();
+        reader.present(&[application(MASTERCARD, 1)]);
+        let outputs = reader.respond(&fci(|proprietary| {
+            proprietary.put(dict::APPLICATION_LABEL, b"MASTERCARD").put(dict::ISSUER_CODE_TABLE_INDEX, &[0x01]);
+            proprietary.put(dict::APPLICATION_PREFERRED_NAME, b"A NAME THAT IS TOO LONG");
+        }));
+        let expected = Event::Selected {
+            df_name: MASTERCARD.iter().copied().collect(),
+            kernel_id: KernelId::emvco(2),
+            label: b"MASTERCARD".iter().copied().collect(),
+            preferred_name: b"A NAME THAT IS T".iter().copied().collect(),
+            issuer_code_table_index: Some(1),
+        };
+        assert_eq!(outputs[0], Output::Record(expected));
+    }
+
+    #[test]
+    fn the_card_belongs_to_the_kernel_until_it_finishes() {
+        let mut reader = Reader::new();
+        reader.activate();
+        for input in [Input::CardPresent, Input::Response(&[0x90, 0x00]), Input::CardLost, Input::Deadline] {
+            assert_eq!(reader.handle(input), []);
+        }
+        assert_eq!(reader.outcome(Outcome::new(Decision::Approved)).len(), 2);
+    }
+}

@@ -272,3 +272,99 @@ fn start_a(context: &mut Context) -> State {
         outcome_processing::finish(outcome, context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use proptest::prelude::*;
+
+    use super::testing::{MASTERCARD, OTHER, Reader, VISA, application, entry, finished, ppse};
+    use super::*;
+    use crate::dict;
+
+    #[test]
+    fn a_transaction_can_be_cancelled_until_a_final_outcome() {
+        let present = [application(MASTERCARD, 1)];
+        let moments: [fn(&mut Reader, &[Vec<u8>]); 4] = [
+            |_, _| {},
+            |reader, _| drop(reader.handle(Input::CardPresent)),
+            |reader, present| drop(reader.present(present)),
+            |reader, _| drop(reader.activate()),
+        ];
+        for moment in moments {
+            let mut reader = Reader::new();
+            moment(&mut reader, &present);
+            let outputs = reader.handle(Input::Cancel);
+            assert_eq!(finished(&outputs), Some(&Outcome::new(Decision::EndApplication)));
+            assert_eq!(reader.handle(Input::CardPresent), []);
+        }
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_outputs() {
+        let run = || {
+            let mut reader = Reader::new();
+            let mut outputs = reader.poll();
+            outputs.extend(reader.present(&[application(MASTERCARD, 1)]));
+            outputs.extend(reader.respond(&[]));
+            outputs
+        };
+        assert_eq!(run(), run());
+    }
+
+    /// Drives a card that answers with these bytes, whatever it is asked, until there is an outcome;
+    /// kernels always want the next application. Gives the number of commands it took.
+    fn drive(responses: &[Vec<u8>]) -> usize {
+        let mut reader = Reader::new();
+        let mut responses = responses.iter();
+        let mut outputs = reader.poll();
+        let mut command_count = 0;
+        loop {
+            outputs = match outputs.last() {
+                Some(Output::Poll) => reader.handle(Input::CardPresent),
+                Some(Output::Transmit(_)) => {
+                    command_count += 1;
+                    let response = responses.next().map_or(&[0x6F, 0x00][..], Vec::as_slice);
+                    reader.handle(Input::Response(response))
+                }
+                Some(Output::Activate { .. }) => reader.outcome(Outcome::new(Decision::SelectNext)),
+                Some(Output::Finished(_)) => return command_count,
+                other => panic!("waits for {other:?}"),
+            };
+        }
+    }
+
+    /// Directory entries as hostile as they come: names and objects of any length, doubled, empty.
+    fn any_directory() -> impl Strategy<Value = Vec<u8>> {
+        let name = prop_oneof![
+            Just(MASTERCARD.to_vec()),
+            Just(VISA.to_vec()),
+            Just(OTHER.to_vec()),
+            prop::collection::vec(any::<u8>(), 0..20),
+        ];
+        let bytes = || prop::collection::vec(any::<u8>(), 0..10);
+        let one = (name, bytes(), bytes(), bytes()).prop_map(|(name, priority, kernel, extension)| {
+            entry(|entry| {
+                entry.put(dict::ADF_NAME, &name).put(dict::APPLICATION_PRIORITY_INDICATOR, &priority);
+                entry.put(dict::KERNEL_IDENTIFIER, &kernel).put(dict::EXTENDED_SELECTION, &extension);
+            })
+        });
+        prop::collection::vec(one, 0..8).prop_map(|entries| [ppse(&entries), vec![0x90, 0x00]].concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_card_leads_to_an_outcome_in_bounded_time(
+            directory in prop_oneof![any_directory(), prop::collection::vec(any::<u8>(), 0..300)],
+            cut in 0usize..300,
+            answers in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..8),
+        ) {
+            let cut = cut.min(directory.len());
+            for directory in [directory.clone(), directory[..cut].to_vec()] {
+                let responses = [vec![directory], answers.clone()].concat();
+                prop_assert!(drive(&responses) <= 1 + 28 * 3, "as many as entries and combinations allow");
+            }
+        }
+    }
+}

@@ -154,3 +154,197 @@ pub(super) fn has_issuer_data(response: &[u8]) -> bool {
         [dict::ISSUER_AUTHENTICATION_DATA, dict::ISSUER_SCRIPT_TEMPLATE_1, dict::ISSUER_SCRIPT_TEMPLATE_2];
     Level::parse(response).is_ok_and(|objects| objects.iter().any(|(tag, _)| issuer_data.contains(&tag)))
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use super::*;
+    use crate::entry::Autorun;
+    use crate::entry::testing::{
+        ISSUER_DATA, MASTERCARD, Reader, VISA, activated, application, combination, fci, finished, selected,
+    };
+    use crate::profile::Limits;
+
+    const OFF: Output = Output::FieldOff { hold_time: Duration::ZERO };
+
+    fn present_again() -> UiRequest {
+        UiRequest::new(MessageId::PresentCardAgain, Status::ReadyToRead)
+    }
+
+    fn online_request(start: StartPoint, needs: OnlineResponseData) -> Outcome {
+        Outcome {
+            start: Some(start),
+            online_response_data: Some(needs),
+            ui_on_restart: Some(present_again()),
+            ..Outcome::new(Decision::OnlineRequest)
+        }
+    }
+
+    /// What is to be done after an outcome of a kernel that was just activated.
+    fn after(outcome: Outcome) -> (Reader, alloc::vec::Vec<Output>) {
+        let mut reader = Reader::new();
+        reader.activate();
+        let outputs = reader.outcome(outcome);
+        (reader, outputs)
+    }
+
+    #[test]
+    fn a_final_outcome_is_shown_and_ends_the_transaction() {
+        for decision in [
+            Decision::Approved,
+            Decision::Declined,
+            Decision::OnlineRequest,
+            Decision::RequestOnlinePin,
+            Decision::TryAnotherInterface,
+            Decision::EndApplication,
+        ] {
+            let request = UiRequest::new(MessageId::Authorising, Status::CardReadSuccessfully);
+            let outcome = Outcome { ui_on_outcome: Some(request.clone()), ..Outcome::new(decision) };
+            let (mut reader, outputs) = after(outcome.clone());
+            assert_eq!(outputs, [Output::Ui(request), OFF, Output::Finished(outcome)]);
+            for input in [Input::CardPresent, Input::OnlineResponse(Some(ISSUER_DATA)), Input::Cancel] {
+                assert_eq!(reader.handle(input), [], "nothing follows");
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_off_request_is_passed_on_with_its_hold_time() {
+        let hold_time = Duration::from_millis(1300);
+        let outcome = Outcome { field_off: Some(hold_time), ..Outcome::new(Decision::Declined) };
+        let (_, outputs) = after(outcome.clone());
+        assert_eq!(outputs, [Output::FieldOff { hold_time }, Output::Finished(outcome)]);
+    }
+
+    #[test]
+    fn the_field_stays_on_where_transactions_run_by_themselves() {
+        let combinations = Arc::new([combination(MASTERCARD, 2, Limits::default())]);
+        let mut reader = Reader::with(combinations, Autorun::Yes);
+        reader.activate();
+        let outcome = Outcome::new(Decision::Approved);
+        assert_eq!(reader.outcome(outcome.clone()), [Output::Finished(outcome)]);
+    }
+
+    #[test]
+    fn try_again_shows_its_own_request_at_the_next_invitation() {
+        let hold_time = Duration::from_millis(1300);
+        let see_phone = UiRequest::new(MessageId::SeePhone, Status::ProcessingError).held_for(hold_time);
+        let (mut reader, outputs) = after(Outcome {
+            start: Some(StartPoint::B),
+            ui_on_outcome: Some(see_phone.clone()),
+            ui_on_restart: Some(present_again()),
+            field_off: Some(hold_time),
+            ..Outcome::new(Decision::TryAgain)
+        });
+        let expected = [
+            Output::Ui(see_phone),
+            Output::FieldOff { hold_time },
+            Output::Ui(present_again()),
+            Output::FieldOn,
+            Output::Poll,
+        ];
+        assert_eq!(outputs, expected);
+        assert!(!reader.activate().is_restart);
+    }
+
+    #[test]
+    fn select_next_takes_the_next_application_without_asking_for_the_directory() {
+        let mut reader = Reader::new();
+        reader.present(&[application(MASTERCARD, 1), application(MASTERCARD, 2)]);
+        activated(&reader.respond(&fci(|_| {})));
+        assert_eq!(selected(&reader.outcome(Outcome::new(Decision::SelectNext))), Some(MASTERCARD));
+        activated(&reader.respond(&fci(|_| {})));
+        let outputs = reader.outcome(Outcome::new(Decision::SelectNext));
+        assert_eq!(finished(&outputs).unwrap().decision, Decision::EndApplication, "there was no third");
+    }
+
+    #[test]
+    fn an_online_request_restarts_where_it_asked_to() {
+        for (point, is_polled) in [(StartPoint::A, true), (StartPoint::B, true), (StartPoint::C, false)] {
+            let outcome = online_request(point, OnlineResponseData::Any);
+            let (mut reader, outputs) = after(outcome.clone());
+            assert_eq!(outputs, [Output::AwaitOnlineResponse(outcome)]);
+            let outputs = reader.handle(Input::OnlineResponse(None));
+            assert_eq!(outputs[0], Output::Ui(present_again()));
+            assert_eq!(outputs.contains(&Output::Poll), is_polled);
+            let start = if is_polled { reader.activate() } else { activated(&reader.respond(&[])).1 };
+            assert!(start.is_restart);
+            assert_eq!(start.online_response, None);
+        }
+    }
+
+    #[test]
+    fn present_and_hold_gives_the_answer_to_the_kernel_at_once() {
+        let (mut reader, _) = after(online_request(StartPoint::D, OnlineResponseData::EmvData));
+        let outputs = reader.handle(Input::OnlineResponse(Some(ISSUER_DATA)));
+        assert_eq!(outputs[0], Output::Ui(present_again()));
+        let (combination, start) = activated(&outputs);
+        assert_eq!((combination, start.is_restart), (0, true));
+        assert_eq!(start.online_response.as_deref(), Some(ISSUER_DATA));
+        let second = Outcome::new(Decision::Approved);
+        assert_eq!(finished(&reader.outcome(second.clone())), Some(&second));
+    }
+
+    #[test]
+    fn without_data_for_the_card_there_is_no_restart_where_it_was_for_data() {
+        for response in [None, Some(&[][..]), Some(&[0x8A, 0x02, 0x30, 0x30]), Some(&[0x91, 0x08, 0x00])] {
+            let outcome = online_request(StartPoint::B, OnlineResponseData::EmvData);
+            let (mut reader, _) = after(outcome.clone());
+            let outputs = reader.handle(Input::OnlineResponse(response));
+            assert_eq!(outputs, [OFF, Output::Finished(outcome)], "{response:?}");
+        }
+    }
+
+    #[test]
+    fn scripts_are_data_for_the_card_whatever_is_in_them() {
+        for response in [ISSUER_DATA, &[0x71, 0x01, 0x9F], &[0x8A, 0x02, 0x30, 0x30, 0x72, 0x00]] {
+            assert!(has_issuer_data(response));
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_says_not_when_it_restarts_does_not() {
+        let outcome = Outcome { start: Some(StartPoint::B), ..Outcome::new(Decision::OnlineRequest) };
+        assert_eq!(finished(&after(outcome.clone()).1), Some(&outcome));
+        let outcome = Outcome { start: Some(StartPoint::B), ..Outcome::new(Decision::Approved) };
+        assert_eq!(finished(&after(outcome.clone()).1), Some(&outcome));
+    }
+
+    #[test]
+    fn a_card_held_for_too_long_is_sent_away_but_the_answer_still_counts() {
+        let timeout = Duration::from_secs(10);
+        let outcome = Outcome { removal_timeout: timeout, ..online_request(StartPoint::D, OnlineResponseData::Any) };
+        let (mut reader, outputs) = after(outcome.clone());
+        assert_eq!(outputs, [Output::Wait(reader.now + timeout), Output::AwaitOnlineResponse(outcome)]);
+        let remove = UiRequest::new(MessageId::CardReadOk, Status::CardReadSuccessfully);
+        assert_eq!(reader.handle(Input::Deadline), [Output::Ui(remove)]);
+        assert_eq!(reader.handle(Input::Cancel), [], "what the issuer decides can't be cancelled");
+        activated(&reader.handle(Input::OnlineResponse(None)));
+    }
+
+    #[test]
+    fn end_application_restarts_once_the_card_is_gone() {
+        let (mut reader, outputs) = after(Outcome {
+            start: Some(StartPoint::B),
+            ui_on_restart: Some(present_again()),
+            ..Outcome::new(Decision::EndApplication)
+        });
+        assert_eq!(outputs, [Output::AwaitRemoval]);
+        assert_eq!(reader.handle(Input::CardPresent), []);
+        let outputs = reader.handle(Input::CardRemoved);
+        assert_eq!(outputs, [Output::Ui(present_again()), Output::FieldOn, Output::Poll]);
+        assert!(reader.activate().is_restart);
+    }
+
+    #[test]
+    fn a_restarted_transaction_keeps_its_other_candidates() {
+        let mut reader = Reader::new();
+        reader.present(&[application(MASTERCARD, 1), application(VISA, 2)]);
+        activated(&reader.respond(&fci(|_| {})));
+        reader.outcome(online_request(StartPoint::C, OnlineResponseData::Any));
+        let outputs = reader.handle(Input::OnlineResponse(None));
+        assert_eq!(selected(&outputs), Some(MASTERCARD));
+        assert_eq!(selected(&reader.refuse()), Some(VISA));
+    }
+}
