@@ -210,3 +210,160 @@ impl<'a> Input<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fields::{AdditionalTerminalCapabilities, Amount, Date, TerminalCapabilities};
+    use crate::kernel::{Database, Decision, MessageId, Status, c2};
+    use crate::oda::{CaKeys, Environment, RevocationList};
+    use crate::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits, TerminalData};
+
+    const DIRECTORY: &[u8] = &[
+        0x6F, 0x12, 0xA5, 0x10, 0xBF, 0x0C, 0x0D, 0x61, 0x0B, 0x4F, 0x06, 0xA0, 0x00, 0x00, 0x00, 0x04, 0x10, 0x87,
+        0x01, 0x01, 0x90, 0x00,
+    ];
+    /// An application whose holder reads German.
+    const FCI: &[u8] = &[
+        0x6F, 0x0F, 0x84, 0x06, 0xA0, 0x00, 0x00, 0x00, 0x04, 0x10, 0xA5, 0x05, 0x5F, 0x2D, 0x02, b'd', b'e', 0x90,
+        0x00,
+    ];
+
+    fn tap() -> Tap {
+        let terminal = TerminalData {
+            terminal_type: 0x22,
+            country: [0x02, 0x76],
+            capabilities: TerminalCapabilities::default(),
+            additional_capabilities: AdditionalTerminalCapabilities::default(),
+            terminal_id: *b"TERMINAL",
+            merchant_id: *b"MERCHANT       ",
+            merchant_category_code: [0x53, 0x11],
+            merchant_name_and_location: vec![],
+            acquirer_id: [0; 6],
+            ifd_serial_number: *b"00000001",
+        };
+        let combination = Combination {
+            aid: Aid::try_from(&[0xA0, 0x00, 0x00, 0x00, 0x04, 0x10][..]).unwrap(),
+            kernel_id: KernelId::emvco(2),
+            transaction_types: vec![0x00],
+            limits: Limits::default(),
+        };
+        let configuration = c2::Configuration::from_objects(&Database::new()).unwrap();
+        let applications = [(combination, KernelConfiguration::C2(Arc::new(configuration)))];
+        let profile = Profile::new(terminal, CaKeys::new(Environment::Test), RevocationList::new(), applications);
+        let transaction = Transaction {
+            amount_authorised: Some(Amount::from(1000)),
+            amount_other: None,
+            currency: [0x09, 0x78],
+            currency_exponent: 2,
+            transaction_type: 0x00,
+            date: Date::new(2026, 11, 24).unwrap(),
+            time: [0x12, 0x00, 0x00],
+            sequence_counter: 1,
+        };
+        Tap::new(Arc::new(profile), transaction, UnpredictableNumbers::from_seed([1; 32]), Autorun::No)
+    }
+
+    fn drain(tap: &mut Tap) -> Vec<Output> {
+        core::iter::from_fn(|| tap.poll()).collect()
+    }
+
+    fn handle(tap: &mut Tap, input: Input<'_>) -> Vec<Output> {
+        tap.handle(input, Instant::default());
+        drain(tap)
+    }
+
+    /// A tap whose kernel has sent its first command.
+    fn with_kernel() -> Tap {
+        let mut tap = tap();
+        drain(&mut tap);
+        handle(&mut tap, Input::CardPresent);
+        handle(&mut tap, Input::Response(DIRECTORY));
+        let outputs = handle(&mut tap, Input::Response(FCI));
+        assert!(matches!(outputs[0], Output::Record(Event::Selected { .. })));
+        assert!(matches!(outputs.last(), Some(Output::Transmit(command)) if command.instruction() == 0xA8));
+        tap
+    }
+
+    #[test]
+    fn what_a_running_kernel_decides_ends_the_tap() {
+        let outputs = handle(&mut with_kernel(), Input::Response(&[0x6F, 0x00]));
+        let Some(Output::Finished(outcome)) = outputs.last() else { panic!("{outputs:?}") };
+        assert_eq!(outcome.decision, Decision::EndApplication);
+    }
+
+    #[test]
+    fn while_a_kernel_runs_the_card_is_its_own() {
+        let mut tap = with_kernel();
+        assert_eq!(handle(&mut tap, Input::CardPresent), []);
+        assert_eq!(handle(&mut tap, Input::OnlineResponse(None)), []);
+        assert_ne!(handle(&mut tap, Input::CardRemoved), [], "a card that is gone is a card that was lost");
+    }
+
+    #[test]
+    fn a_tap_can_be_cancelled_with_and_without_a_kernel() {
+        for mut tap in [tap(), with_kernel()] {
+            drain(&mut tap);
+            let outputs = handle(&mut tap, Input::Cancel);
+            assert!(matches!(outputs.last(), Some(Output::Finished(_))), "{outputs:?}");
+            assert_eq!(handle(&mut tap, Input::CardPresent), []);
+        }
+    }
+
+    #[test]
+    fn requests_stay_in_the_language_of_the_last_one_that_named_one() {
+        let mut tap = tap();
+        let request = UiRequest::new(MessageId::Approved, Status::CardReadSuccessfully);
+        assert!(tap.in_language(request.clone()).language_preference.is_empty());
+        let german = request.clone().in_language(b"de");
+        assert_eq!(tap.in_language(german.clone()), german);
+        assert_eq!(tap.in_language(request.clone()), german);
+        let french = request.in_language(b"fren");
+        assert_eq!(tap.in_language(french.clone()), french);
+    }
+
+    /// Drives a card that answers with these bytes, whatever it is asked, until there is an outcome
+    /// or the card has been lost once too often.
+    fn drive(responses: &[Vec<u8>]) -> usize {
+        let mut tap = tap();
+        let mut responses = responses.iter();
+        let mut command_count = 0;
+        let mut polled = 0;
+        let mut outputs = drain(&mut tap);
+        loop {
+            let input = match outputs.last() {
+                Some(Output::Poll) if polled == 10 => Input::Cancel,
+                Some(Output::Poll) => {
+                    polled += 1;
+                    Input::CardPresent
+                }
+                Some(Output::Transmit(_)) => {
+                    command_count += 1;
+                    responses.next().map_or(Input::CardLost, |response| Input::Response(response))
+                }
+                Some(Output::DataNeeded(_)) => Input::Data(&[]),
+                Some(Output::Wait(_)) => Input::Deadline,
+                Some(Output::AwaitRemoval) => Input::CardRemoved,
+                Some(Output::AwaitOnlineResponse(_)) => Input::OnlineResponse(None),
+                Some(Output::Finished(_)) => return command_count,
+                other => panic!("waits for {other:?}"),
+            };
+            outputs = handle(&mut tap, input);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_card_leads_to_an_outcome_in_bounded_time(
+            answers in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..20),
+            is_selected: bool,
+        ) {
+            let selection = if is_selected { vec![DIRECTORY.to_vec(), FCI.to_vec()] } else { vec![] };
+            prop_assert!(drive(&[selection, answers].concat()) <= 100);
+        }
+    }
+}

@@ -285,16 +285,14 @@ mod tests {
 
     #[test]
     fn a_transaction_can_be_cancelled_until_a_final_outcome() {
-        let present = [application(MASTERCARD, 1)];
-        let moments: [fn(&mut Reader, &[Vec<u8>]); 4] = [
-            |_, _| {},
-            |reader, _| drop(reader.handle(Input::CardPresent)),
-            |reader, present| drop(reader.present(present)),
-            |reader, _| drop(reader.activate()),
-        ];
-        for moment in moments {
+        for inputs_before in 0..4 {
             let mut reader = Reader::new();
-            moment(&mut reader, &present);
+            let inputs: [fn(&mut Reader); 3] = [
+                |reader| drop(reader.handle(Input::CardPresent)),
+                |reader| drop(reader.respond(&ppse(&[application(MASTERCARD, 1)]))),
+                |reader| drop(reader.respond(&[])),
+            ];
+            inputs[..inputs_before].iter().for_each(|input| input(&mut reader));
             let outputs = reader.handle(Input::Cancel);
             assert_eq!(finished(&outputs), Some(&Outcome::new(Decision::EndApplication)));
             assert_eq!(reader.handle(Input::CardPresent), []);
