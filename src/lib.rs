@@ -1,5 +1,8 @@
 //! The daemon: contactless readers on one side, D-Bus and an acquirer on the other.
 
+pub mod bus;
+pub mod config;
+pub mod daemon;
 pub mod journal;
 pub mod keys;
 pub mod reader;

@@ -1,1 +1,88 @@
-fn main() {}
+//! tenderd: the daemon.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use tenderd::bus::{self, Bus};
+use tenderd::config::Config;
+use tenderd::daemon;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Takes contactless payments: readers on one side, the bus and an acquirer on the other.
+///
+/// Register apps talk to it as org.tenderd on D-Bus; people use tenderctl. It needs a configuration:
+/// `tenderctl config example` prints a commented one.
+///
+/// Exit codes: 0 stopped by a signal; 1 could not start or go on; 2 wrong arguments or configuration.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE", default_value = "/etc/tenderd/tenderd.toml")]
+    config: PathBuf,
+
+    /// Serve the session bus instead of the system bus: for development.
+    #[arg(long)]
+    session: bool,
+
+    /// Serve the bus at this address.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "session")]
+    bus: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::builder()
+                .with_env_var("TENDERD_LOG")
+                .with_default_directive(tracing::Level::INFO.into())
+                .from_env_lossy(),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+    let config = match Config::load(&arguments.config) {
+        Ok(config) => Arc::new(config),
+        Err(error) => {
+            eprintln!("tenderd: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let bus = match arguments {
+        Arguments { session: true, .. } => Bus::Session,
+        Arguments { bus: Some(address), .. } => Bus::Address(address),
+        _ => Bus::System,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(run(config, bus)),
+        Err(error) => Err(error.into()),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tenderd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Arc<Config>, bus: Bus) -> Result<(), Box<dyn std::error::Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let daemon = daemon::start(config)?;
+    let terminal = daemon.terminal.clone();
+    let ready = || tracing::info!("ready: org.tenderd is on the bus");
+    tokio::select! {
+        ended = bus::serve(&bus, daemon.terminal, daemon.status, daemon.changes, ready) => {
+            // Without the bus nobody can see or stop a transaction: end, and take them up again later.
+            let _ = terminal.stop().await;
+            ended.map_err(|error| format!("the bus: {error}").into())
+        }
+        _ = terminate.recv() => Ok(terminal.stop().await?),
+        _ = interrupt.recv() => Ok(terminal.stop().await?),
+    }
+}

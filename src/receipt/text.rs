@@ -4,11 +4,12 @@ use super::{CardLines, HostLines, Receipt, Recipient};
 use crate::terminal::{Cvm, FinalResult, Reason, TransactionType};
 
 /// How many characters a line has: what receipt printers offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Columns {
     /// 32: paper of 58 mm.
     C32,
     /// 42: paper of 80 mm, the larger type.
+    #[default]
     C42,
     /// 48: paper of 80 mm.
     C48,

@@ -195,7 +195,7 @@ impl Life {
                 self.publish();
             }
             Input::CardRead(card_read) => {
-                if phase != Phase::CardSeen {
+                if !self.transaction.admits_end_of_tap(card_read.outcome) {
                     return untimely("the end of a tap");
                 }
                 self.card_read(card_read, context);

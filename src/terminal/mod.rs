@@ -5,28 +5,36 @@
 //! round. [`Transaction`] is what the [`Event`]s of the journal add up to.
 
 mod card;
+mod display;
+mod driver;
 mod ending;
+mod engine;
 mod event;
 mod fault;
+mod handle;
 mod hex;
 mod life;
 mod minor_units;
 mod money;
 mod request;
+mod tap_result;
 #[cfg(test)]
 pub(crate) mod testing;
 mod token;
 mod trace_number;
 mod transaction;
+mod view;
 
 pub use emv::fields::Amount;
 
 pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
 pub use ending::{FinalResult, Reason, ReversalReason};
+pub use engine::{Engine, Inputs, StartError};
 pub use event::{
     Acceptor, Answer, CardRead, Cvm, Event, OnlineRequest, Record, Reversal, TapData, TapOutcome, TerminalEvent,
 };
 pub use fault::{Fault, Retry};
+pub use handle::{Status, Terminal};
 pub use hex::{Hex, HexError};
 pub use life::{Context, HostFailure, Input, Life, Output, Untimely};
 pub use money::{Currency, MoneyError, amount};
@@ -34,3 +42,4 @@ pub use request::{Request, RequestError, TransactionType};
 pub use token::{Token, TokenError};
 pub use trace_number::{Rrn, RrnError, Stan, StanCounter, StanError};
 pub use transaction::{Ending, Exposure, Impossible, Phase, TokenReused, Transaction};
+pub use view::{Change, ReaderState, ReaderView, TransactionView};

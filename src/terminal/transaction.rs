@@ -180,7 +180,7 @@ impl Transaction {
             Event::Created(_) => false,
             Event::Armed { .. } => before_card || self.awaits_second_tap(),
             Event::CardSeen => self.phase == Phase::Armed,
-            Event::CardRead(_) => self.phase == Phase::CardSeen,
+            Event::CardRead(card_read) => self.admits_end_of_tap(card_read.outcome),
             Event::OnlineRequested(_) => {
                 self.phase == Phase::CardRead
                     && self.online_request.is_none()
@@ -193,6 +193,13 @@ impl Transaction {
                 self.phase != Phase::Done && *result == reason.result() && self.admits_ending(*reason)
             }
         }
+    }
+
+    /// Whether a tap can end so now. Pre-processing may end one before any card was seen, without a
+    /// decision about money (EMV Contactless Book B, 3.1.1.13).
+    pub fn admits_end_of_tap(&self, outcome: TapOutcome) -> bool {
+        let without_card = matches!(outcome, TapOutcome::TryAnotherInterface | TapOutcome::EndApplication);
+        self.phase == Phase::CardSeen || (self.phase == Phase::Created && without_card)
     }
 
     /// Whether the transaction can end for this reason.

@@ -1,0 +1,33 @@
+# Everything a newcomer needs: `make demo` shows a sale, `make test` proves the rest.
+# Both install what they need with apt when run as root, and otherwise say what is missing.
+
+.PHONY: demo demo-pcsc test test-system bench fuzz check
+PEERS := target/peers
+
+demo:                   ## Three sales with simulated reader, card and bank; nothing is touched outside target/
+	scripts/need build bus
+	demo/run simulated
+
+demo-pcsc:              ## The same through pcscd and a virtual reader (root: pcscd wants it)
+	scripts/need build bus pcsc
+	demo/run pcsc
+
+test: $(PEERS)/installed  ## All tests, those with real pcscd, dbus-daemon and independent peers included
+	scripts/need build bus pcsc peers
+	TENDER_PYTHON=$(CURDIR)/$(PEERS)/bin/python cargo test --workspace
+
+bench:                  ## Latency, CPU, start, memory and size, with medians and spread
+	scripts/need build bus pcsc
+	cargo bench --workspace
+
+fuzz:                   ## Every fuzz target for SECONDS (60) each; needs cargo-fuzz and a nightly toolchain
+	for target in $$(cargo fuzz list); do cargo fuzz run $$target -- -max_total_time=$${SECONDS:-60} || exit 1; done
+
+check:                  ## Format, lints, licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; else echo "cargo-deny is not installed: licences not checked"; fi
+
+$(PEERS)/installed: tests/peers/requirements.txt
+	scripts/need peers
+	python3 -m venv $(PEERS) && $(PEERS)/bin/pip install --quiet --requirement $< && touch $@

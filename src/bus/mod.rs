@@ -1,0 +1,163 @@
+//! The D-Bus face of the terminal: `org.tenderd`, objects under `/org/tenderd`.
+//!
+//! | object | interface | what it is |
+//! |---|---|---|
+//! | `/org/tenderd` | `org.tenderd.Terminal1` | where transactions are created and found |
+//! | `/org/tenderd/transaction/TOKEN` | `org.tenderd.Transaction1` | a live transaction: state, result, texts |
+//! | `/org/tenderd/reader/NAME` | `org.tenderd.Reader1` | a reader |
+//!
+//! Each object's state is in properties, announced by `PropertiesChanged`, so that a register that
+//! crashed can come back and read it. The ObjectManager stands before the name is owned. Interfaces
+//! grow by keys of their `a{sv}` arguments and by new properties; a change that would break a caller
+//! gets a new number in the interface's name.
+
+mod error;
+mod options;
+mod path;
+mod reader;
+mod terminal;
+mod transaction;
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::mpsc;
+use zbus::object_server::{Interface, InterfaceRef};
+use zbus::{Connection, connection, fdo};
+
+pub use error::Error;
+pub use path::{reader_path, transaction_path};
+pub use reader::Reader1;
+pub use terminal::Terminal1;
+pub use transaction::Transaction1;
+
+use crate::terminal::{Change, ReaderView, Status, Terminal, Token, TransactionView};
+
+/// The well-known name.
+pub const NAME: &str = "org.tenderd";
+
+/// The path of the ObjectManager and of `org.tenderd.Terminal1`.
+pub const ROOT: &str = "/org/tenderd";
+
+/// How many transactions that are done stay on the bus. Older ones are found by their token.
+const DONE_TRANSACTIONS_MAX: usize = 32;
+
+/// Which bus to serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bus {
+    /// The system bus: where register apps of any user find the terminal.
+    System,
+    /// The session bus, for development.
+    Session,
+    /// A bus at this address.
+    Address(String),
+}
+
+impl Bus {
+    /// A connection that is not yet set up.
+    pub fn builder(&self) -> connection::Builder<'_> {
+        match self {
+            Bus::System => connection::Builder::system(),
+            Bus::Session => connection::Builder::session(),
+            Bus::Address(address) => connection::Builder::address(address.as_str()),
+        }
+    }
+}
+
+/// Connects, exports the terminal, owns the name, and follows changes until there are no more.
+///
+/// `ready` is called once the name is owned.
+///
+/// # Errors
+/// If the bus can't be reached, or the name belongs to somebody else already.
+pub async fn serve(
+    bus: &Bus,
+    terminal: Terminal,
+    status: Status,
+    changes: mpsc::UnboundedReceiver<Change>,
+    ready: impl FnOnce(),
+) -> zbus::Result<()> {
+    let face = Terminal1::new(terminal.clone(), status);
+    let connection = bus.builder().serve_at(ROOT, fdo::ObjectManager).serve_at(ROOT, face).name(NAME).build().await?;
+    ready();
+    Publisher { connection, terminal, done: VecDeque::new() }.run(changes).await
+}
+
+/// Keeps the objects on the bus as the terminal is.
+struct Publisher {
+    connection: Connection,
+    terminal: Terminal,
+    done: VecDeque<Token>,
+}
+
+impl Publisher {
+    async fn run(mut self, mut changes: mpsc::UnboundedReceiver<Change>) -> zbus::Result<()> {
+        while let Some(change) = changes.recv().await {
+            match change {
+                Change::Transaction(view) => self.transaction(*view).await?,
+                Change::Reader(view) => self.reader(view).await?,
+                Change::ReaderGone(name) => {
+                    self.connection.object_server().remove::<Reader1, _>(reader_path(&name)).await?;
+                }
+                Change::Terminal(status) => {
+                    let face = self.connection.object_server().interface::<_, Terminal1>(ROOT).await?;
+                    update(&self.connection, &face, |face| face.update(status)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn transaction(&mut self, view: TransactionView) -> zbus::Result<()> {
+        let server = self.connection.object_server();
+        let path = transaction_path(&view.token);
+        if view.result.is_some() && !self.done.contains(&view.token) {
+            self.done.push_back(view.token.clone());
+        }
+        match server.interface::<_, Transaction1>(&path).await {
+            Ok(object) => update(&self.connection, &object, |object| object.update(view)).await?,
+            Err(_) => {
+                server.at(&path, Transaction1::new(view, self.terminal.clone())).await?;
+            }
+        }
+        while self.done.len() > DONE_TRANSACTIONS_MAX {
+            let oldest = self.done.pop_front().expect("there is more than the limit");
+            server.remove::<Transaction1, _>(transaction_path(&oldest)).await?;
+        }
+        Ok(())
+    }
+
+    async fn reader(&self, view: ReaderView) -> zbus::Result<()> {
+        let server = self.connection.object_server();
+        let path = reader_path(&view.name);
+        match server.interface::<_, Reader1>(&path).await {
+            Ok(object) => update(&self.connection, &object, |object| object.update(view)).await?,
+            Err(_) => {
+                server.at(&path, Reader1::new(view)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Changes an object and announces, in one signal, the properties that are now different.
+async fn update<I: Interface>(
+    connection: &Connection,
+    object: &InterfaceRef<I>,
+    change: impl FnOnce(&mut I),
+) -> zbus::Result<()> {
+    let (server, emitter) = (connection.object_server(), object.signal_emitter());
+    let mut interface = object.get_mut().await;
+    let before = interface.get_all(server, connection, None, emitter).await?;
+    change(&mut interface);
+    let after = interface.get_all(server, connection, None, emitter).await?;
+    drop(interface);
+    let changed: HashMap<_, _> = after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(value))
+        .map(|(name, value)| (name.as_str(), (**value).clone()))
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    fdo::Properties::properties_changed(emitter, I::name(), changed, [].as_slice().into()).await
+}

@@ -1,0 +1,139 @@
+//! `org.tenderd.Terminal1`.
+
+use std::collections::HashMap;
+
+use zbus::object_server::{Interface, SignalEmitter};
+use zbus::{OwnedObjectPath, OwnedVariant};
+
+use super::options::{Options, ReceiptFormat};
+use super::transaction::Transaction1;
+use super::{Error, transaction_path};
+use crate::receipt::text;
+use crate::terminal::{Status, Terminal, Token, TransactionView};
+
+/// The terminal.
+pub struct Terminal1 {
+    terminal: Terminal,
+    status: Status,
+}
+
+impl Terminal1 {
+    pub(super) fn new(terminal: Terminal, status: Status) -> Self {
+        Terminal1 { terminal, status }
+    }
+
+    pub(super) fn update(&mut self, status: Status) {
+        self.status = status;
+    }
+
+    /// What a transaction's object says, or would say if it were still on the bus.
+    async fn properties(&self, view: TransactionView, emitter: &SignalEmitter<'_>) -> HashMap<String, OwnedVariant> {
+        let connection = emitter.connection();
+        let object = Transaction1::new(view, self.terminal.clone());
+        let properties = object.get_all(connection.object_server(), connection, None, emitter).await;
+        properties.expect("no property of a transaction can fail")
+    }
+}
+
+/// The terminal: where transactions are created and found.
+#[zbus::interface(name = "org.tenderd.Terminal1")]
+impl Terminal1 {
+    /// Starts a transaction and gives its object, `/org/tenderd/transaction/TOKEN`.
+    ///
+    /// Keys: `token` (s, required: 1 to 64 of A-Z a-z 0-9 _ - .), `amount` (minor units as any
+    /// integer type, or a decimal as s; required), `currency` (s, ISO 4217; required), `type` (s:
+    /// `purchase`, `cash_advance`, `cashback`, `refund`), `amount_other` (the cash in a cashback),
+    /// `reader` (s: a reader's name), `reference` (s: your own words), `accept_partial` (b).
+    ///
+    /// Calling again with the same token and the same values gives the same object and starts
+    /// nothing; with other values it fails with `org.tenderd.Error.TokenReused`.
+    #[zbus(out_args("transaction"))]
+    async fn create_transaction(&self, options: HashMap<String, OwnedVariant>) -> Result<OwnedObjectPath, Error> {
+        let request = Options::new(options).request()?;
+        let view = self.terminal.create(request).await?;
+        Ok(transaction_path(&view.token))
+    }
+
+    /// The properties of `org.tenderd.Transaction1` of the transaction with this token, be it live or
+    /// years old.
+    #[zbus(out_args("properties"))]
+    async fn find_transaction(
+        &self,
+        token: &str,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+    ) -> Result<HashMap<String, OwnedVariant>, Error> {
+        let view = self.terminal.find(token.parse::<Token>()?).await?;
+        Ok(self.properties(view, &emitter).await)
+    }
+
+    /// Transactions, latest first, as `FindTransaction` gives them.
+    ///
+    /// Keys: `limit` (u: at most so many, 20 unless told, 1000 at the most), `before` (s: a token; only
+    /// those created before it).
+    #[zbus(out_args("transactions"))]
+    async fn list_transactions(
+        &self,
+        options: HashMap<String, OwnedVariant>,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+    ) -> Result<Vec<HashMap<String, OwnedVariant>>, Error> {
+        let mut options = Options::new(options);
+        let limit = options.unsigned("limit")?.unwrap_or(20).min(1000);
+        let before = options.token("before")?;
+        options.finish()?;
+        let mut transactions = Vec::new();
+        for view in self.terminal.list(before, limit).await? {
+            transactions.push(self.properties(view, &emitter).await);
+        }
+        Ok(transactions)
+    }
+
+    /// A receipt.
+    ///
+    /// Keys: `copy` (s: `customer` or `merchant`), `format` (s: `text` or `json`), `columns` (u: the
+    /// width of the text).
+    #[zbus(out_args("receipt"))]
+    async fn get_receipt(&self, token: &str, options: HashMap<String, OwnedVariant>) -> Result<String, Error> {
+        let (copy, format) = Options::new(options).receipt()?;
+        let receipt = self.terminal.receipt(token.parse::<Token>()?, copy).await?;
+        Ok(match format {
+            ReceiptFormat::Text { columns } => text::render(&receipt, columns),
+            ReceiptFormat::Json => serde_json::to_string_pretty(&receipt).expect("a receipt has string keys only"),
+        })
+    }
+
+    /// The version of the daemon.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// `live`, or `test`: no money moves, and every receipt says so.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn mode(&self) -> &str {
+        self.status.mode.name()
+    }
+
+    /// Whether the PC/SC service answers.
+    #[zbus(property)]
+    fn reader_service(&self) -> bool {
+        self.status.reader_service
+    }
+
+    /// How many transactions are not done.
+    #[zbus(property)]
+    fn open_transactions(&self) -> u32 {
+        self.status.open_transactions
+    }
+
+    /// How many reversals the acquirer has not answered yet.
+    #[zbus(property)]
+    fn outstanding_reversals(&self) -> u32 {
+        self.status.outstanding_reversals
+    }
+
+    /// Why no transaction can be started, in words; empty while one can.
+    #[zbus(property)]
+    fn fault(&self) -> &str {
+        self.status.fault.as_ref().map_or("", |fault| &fault.message)
+    }
+}

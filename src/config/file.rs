@@ -1,0 +1,129 @@
+//! The file as it is written: names, and values that are not yet checked against each other.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::Mode;
+use crate::upstream::HostConfig;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) mode: Mode,
+    pub(super) merchant: Merchant,
+    pub(super) terminal: Terminal,
+    pub(super) host: HostConfig,
+    pub(super) journal: Journal,
+    pub(super) readers: Spanned<Readers>,
+    pub(super) keys: Keys,
+    #[serde(rename = "scheme")]
+    pub(super) schemes: Vec<Scheme>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Merchant {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) address: Vec<String>,
+    pub(super) id: Spanned<String>,
+    pub(super) category: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Terminal {
+    pub(super) id: Spanned<String>,
+    pub(super) country: Spanned<String>,
+    pub(super) currency: Spanned<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: Spanned<String>,
+    pub(super) capabilities: Spanned<String>,
+    pub(super) additional_capabilities: Spanned<String>,
+    pub(super) acquirer: Spanned<String>,
+    pub(super) serial: Spanned<String>,
+    pub(super) time_zone: Option<Spanned<String>>,
+    pub(super) card_timeout_s: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Journal {
+    pub(super) path: PathBuf,
+    pub(super) storage_key: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Readers {
+    pub(super) pcsc: bool,
+    #[serde(default)]
+    pub(super) simulated: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Keys {
+    pub(super) files: Vec<Spanned<PathBuf>>,
+}
+
+/// A kernel and the AIDs it runs. Every limit may be absent, which is not the same as zero.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scheme {
+    pub(super) name: String,
+    pub(super) kernel: Spanned<u8>,
+    pub(super) aids: Vec<Spanned<String>>,
+    pub(super) transactions: Vec<Spanned<String>>,
+    pub(super) transaction_limit: Option<Spanned<String>>,
+    pub(super) transaction_limit_cdcvm: Option<Spanned<String>>,
+    pub(super) floor_limit: Option<Spanned<String>>,
+    pub(super) cvm_limit: Option<Spanned<String>>,
+    pub(super) ttq: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) status_check: bool,
+    pub(super) zero_amount: Option<bool>,
+    #[serde(default)]
+    pub(super) extended_selection: bool,
+    pub(super) tac_default: Option<Spanned<String>>,
+    pub(super) tac_denial: Option<Spanned<String>>,
+    pub(super) tac_online: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) objects: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+/// A file of public keys of certification authorities.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyFile {
+    #[serde(default)]
+    pub(super) key: Vec<Key>,
+    #[serde(default)]
+    pub(super) revoked: Vec<Revoked>,
+}
+
+/// One public key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Key {
+    pub(super) rid: Spanned<String>,
+    pub(super) index: Spanned<String>,
+    pub(super) modulus: Spanned<String>,
+    pub(super) exponent: Spanned<String>,
+    pub(super) checksum: Spanned<String>,
+    pub(super) expiry: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) test: bool,
+}
+
+/// An issuer certificate that must not be trusted any more (EMV Book 2, 5.2 and 11.2.3).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Revoked {
+    pub(super) rid: Spanned<String>,
+    pub(super) index: Spanned<String>,
+    pub(super) serial: Spanned<String>,
+}

@@ -1,0 +1,243 @@
+//! The configuration: one TOML file, parsed into types that can't be wrong.
+//!
+//! Whatever is wrong is found when the file is read, and the error names file, line and key.
+
+mod file;
+mod keys;
+mod locate;
+mod scheme;
+mod source;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use emv::fields::{AdditionalTerminalCapabilities, TerminalCapabilities};
+use emv::profile::{Profile, TerminalData};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+pub use source::ConfigError;
+use source::Source;
+
+use crate::receipt::Letterhead;
+use crate::terminal::{Acceptor, Currency};
+use crate::upstream::{CardAcceptor, HostConfig};
+
+/// A commented configuration for test mode: what `tenderctl config example` prints.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// Whether money is real.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Simulated readers and test keys are allowed, and every receipt says TEST.
+    Test,
+    /// Neither is allowed.
+    Live,
+}
+
+impl Mode {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Test => "test",
+            Mode::Live => "live",
+        }
+    }
+}
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Whether money is real.
+    pub mode: Mode,
+    /// What stands at the head of every receipt.
+    pub letterhead: Letterhead,
+    /// Terminal Identification: 8 characters.
+    pub terminal_id: String,
+    /// The only currency of this terminal.
+    pub currency: Currency,
+    /// Where the terminal's days begin.
+    pub time_zone: TimeZone,
+    /// How long to wait for a card.
+    pub card_timeout: Duration,
+    /// The link to the acquirer.
+    pub host: HostConfig,
+    /// How the acquirer knows this terminal.
+    pub card_acceptor: CardAcceptor,
+    /// Where the terminal's memory is.
+    pub journal: JournalPaths,
+    /// Which readers to use.
+    pub readers: Readers,
+    /// What the kernels need.
+    pub profile: Arc<Profile>,
+    /// SHA-256 of the file, in hexadecimal: the journal says by it which configuration was in force.
+    pub fingerprint: String,
+    /// The name of each combination's scheme, in the profile's order.
+    scheme_names: Vec<String>,
+}
+
+/// The files that hold the terminal's memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalPaths {
+    /// The journal.
+    pub path: PathBuf,
+    /// The key that encrypts card numbers in it.
+    pub storage_key: PathBuf,
+}
+
+/// Which readers to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readers {
+    /// Whether to use the readers of the PC/SC service.
+    pub pcsc: bool,
+    /// The personalities of the simulated readers.
+    pub simulated: Vec<String>,
+}
+
+impl Config {
+    /// Reads a configuration file and the key files that it names.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says what is wrong, and where.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::read(&Source::open(path)?)
+    }
+
+    fn read(source: &Source) -> Result<Self, ConfigError> {
+        let file: file::File = source.deserialise()?;
+        let terminal = &file.terminal;
+        let merchant = &file.merchant;
+        let currency = source.check(&terminal.currency, |text| Currency::from_alpha(text))?;
+        let terminal_id = source.check(&terminal.id, |text| characters::<8>(text).map(|_| text.to_owned()))?;
+        let merchant_id = source.check(&merchant.id, |text| up_to(text, 15).map(str::to_owned))?;
+        let country = source.check(&terminal.country, digits::<2>)?;
+        let category = source.check(&merchant.category, digits::<2>)?;
+        let time_zone = match &terminal.time_zone {
+            Some(name) => source.check(name, |name| TimeZone::get(name))?,
+            None => TimeZone::system(),
+        };
+        let capabilities = source.check(&terminal.capabilities, |text| {
+            let capabilities = TerminalCapabilities::from_bytes(source::hex_array(text)?);
+            // There is no PIN pad: a card must not be told that there is one.
+            let has_pin = capabilities.has(TerminalCapabilities::ENCIPHERED_PIN_ONLINE);
+            if has_pin {
+                Err("online PIN needs a PIN pad, which this terminal has not".to_owned())
+            } else {
+                Ok(capabilities)
+            }
+        })?;
+        let name_and_location = [&[merchant.name.clone()][..], &merchant.address].concat().join(", ");
+        let data = TerminalData {
+            terminal_type: source.check(&terminal.kind, digits::<1>)?[0],
+            country,
+            capabilities,
+            additional_capabilities: AdditionalTerminalCapabilities::from_bytes(
+                source.check(&terminal.additional_capabilities, source::hex_array)?,
+            ),
+            terminal_id: source.check(&terminal.id, characters)?,
+            merchant_id: padded(&merchant_id),
+            merchant_category_code: category,
+            merchant_name_and_location: name_and_location.clone().into_bytes(),
+            acquirer_id: source.check(&terminal.acquirer, |text| digits::<6>(&format!("{text:0>12}")))?,
+            ifd_serial_number: source.check(&terminal.serial, characters)?,
+        };
+        if file.mode == Mode::Live && !file.readers.get_ref().simulated.is_empty() {
+            return Err(source.error(file.readers.span(), "simulated readers need mode = \"test\""));
+        }
+        for name in &file.readers.get_ref().simulated {
+            if let Err(error) = tender_sim::card::Personality::built_in(name) {
+                return Err(source.error(file.readers.span(), error));
+            }
+        }
+        let (ca_keys, revoked) = keys::load(source, &file.keys, file.mode)?;
+        let mut scheme_names = Vec::new();
+        let mut applications = Vec::new();
+        for scheme in &file.schemes {
+            for application in scheme::applications(source, scheme, currency)? {
+                scheme_names.push(scheme.name.clone());
+                applications.push(application);
+            }
+        }
+        let acceptor = Acceptor { terminal_id: terminal_id.clone(), merchant_id };
+        let number = |bcd: [u8; 2]| bcd.iter().fold(0, |n, b| n * 100 + u16::from(b >> 4) * 10 + u16::from(b & 0xF));
+        Ok(Config {
+            mode: file.mode,
+            letterhead: Letterhead {
+                name: merchant.name.clone(),
+                address: merchant.address.clone(),
+                test: file.mode == Mode::Test,
+            },
+            terminal_id,
+            currency,
+            time_zone: time_zone.clone(),
+            card_timeout: Duration::from_secs(terminal.card_timeout_s.into()),
+            host: file.host,
+            card_acceptor: CardAcceptor {
+                identity: acceptor,
+                name_location: Some(name_and_location.chars().take(40).collect()),
+                category_code: Some(number(category)),
+                country_code: Some(number(country)),
+                acquirer_id: Some(terminal.acquirer.get_ref().clone()),
+                takes_pin: false,
+                time_zone,
+            },
+            journal: JournalPaths {
+                path: source.relative(&file.journal.path),
+                storage_key: source.relative(&file.journal.storage_key),
+            },
+            readers: {
+                let readers = file.readers.into_inner();
+                Readers { pcsc: readers.pcsc, simulated: readers.simulated }
+            },
+            profile: Arc::new(Profile::new(data, ca_keys, revoked, applications)),
+            fingerprint: Sha256::digest(source.text()).iter().map(|byte| format!("{byte:02x}")).collect(),
+            scheme_names,
+        })
+    }
+
+    /// By which names the acquirer knows this terminal.
+    pub fn acceptor(&self) -> Acceptor {
+        self.card_acceptor.identity.clone()
+    }
+
+    /// The name of the scheme whose application has this DF name.
+    pub fn scheme_of(&self, df_name: &[u8]) -> Option<&str> {
+        let mut combinations = self.profile.combinations().iter();
+        let index = combinations.position(|combination| df_name.starts_with(combination.aid.as_bytes()))?;
+        self.scheme_names.get(index).map(String::as_str)
+    }
+}
+
+/// Exactly `N` printable ASCII characters.
+fn characters<const N: usize>(text: &str) -> Result<[u8; N], String> {
+    let bytes: Option<[u8; N]> = text.as_bytes().try_into().ok();
+    bytes.filter(|bytes| is_printable(bytes)).ok_or_else(|| format!("`{text}` must be {N} printable characters"))
+}
+
+/// One to `most` printable ASCII characters.
+fn up_to(text: &str, most: usize) -> Result<&str, String> {
+    let fits = (1..=most).contains(&text.len()) && is_printable(text.as_bytes());
+    if fits { Ok(text) } else { Err(format!("`{text}` must be 1 to {most} printable characters")) }
+}
+
+fn is_printable(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+}
+
+/// Exactly `2 * N` digits, two in a byte.
+fn digits<const N: usize>(text: &str) -> Result<[u8; N], String> {
+    let only_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match source::hex_array(text) {
+        Ok(bytes) if only_digits => Ok(bytes),
+        _ => Err(format!("`{text}` must be {} digits", 2 * N)),
+    }
+}
+
+fn padded<const N: usize>(text: &str) -> [u8; N] {
+    let mut field = [b' '; N];
+    field[..text.len()].copy_from_slice(text.as_bytes());
+    field
+}

@@ -1,0 +1,102 @@
+//! A file with its text, so that whatever is wrong in it can be shown where it stands.
+
+use std::fmt::Display;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+
+use super::locate::locate;
+use crate::terminal::Hex;
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file can't be read.
+    #[error("{}: {source}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A value is wrong.
+    #[error("{}:{line}: {}{message}", file.display(), if key.is_empty() { String::new() } else { format!("{key}: ") })]
+    Invalid {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The dotted key; empty where no key is concerned.
+        key: String,
+        /// What is wrong, in a line.
+        message: String,
+    },
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    pub(super) fn open(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { file: path.to_owned(), source })?;
+        Ok(Source { path: path.to_owned(), text })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_text(path: &str, text: &str) -> Self {
+        Source { path: path.into(), text: text.to_owned() }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A path as it is meant in this file: relative to the file's folder.
+    pub(super) fn relative(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    pub(super) fn deserialise<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        toml::from_str(&self.text).map_err(|error| {
+            let first_line = error.message().lines().next().unwrap_or_default().to_owned();
+            self.error(error.span().unwrap_or(0..0), first_line)
+        })
+    }
+
+    /// An error at this place.
+    pub(super) fn error(&self, span: Range<usize>, message: impl Display) -> ConfigError {
+        let location = locate(&self.text, span);
+        ConfigError::Invalid {
+            file: self.path.clone(),
+            line: location.line,
+            key: location.key,
+            message: message.to_string(),
+        }
+    }
+
+    /// Parses a value, or says where it stands and why it can't be.
+    pub(super) fn check<T, E: Display>(
+        &self,
+        value: &Spanned<String>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, ConfigError> {
+        parse(value.get_ref()).map_err(|error| self.error(value.span(), error))
+    }
+}
+
+/// Hexadecimal digits, of any even number.
+pub(super) fn hex(text: &str) -> Result<Vec<u8>, String> {
+    text.parse::<Hex>().map(|hex| hex.0).map_err(|error| format!("`{text}`: {error}"))
+}
+
+/// Exactly `2 * N` hexadecimal digits.
+pub(super) fn hex_array<const N: usize>(text: &str) -> Result<[u8; N], String> {
+    hex(text)?.try_into().map_err(|_| format!("`{text}` must be {} hexadecimal digits", 2 * N))
+}

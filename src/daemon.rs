@@ -1,0 +1,86 @@
+//! The parts of the daemon, put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tender_sim::card::{Card, Personality};
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::reader::pcsc::{self, PcscReaders};
+use crate::reader::simulated::SimulatedReader;
+use crate::reader::{Clock, Event};
+use crate::terminal::{Change, Engine, Inputs, StartError, Status, Terminal};
+use crate::upstream::Host;
+
+/// A running daemon, without its face on the bus.
+#[derive(Debug)]
+pub struct Daemon {
+    /// The terminal, for callers.
+    pub terminal: Terminal,
+    /// How it was when it started.
+    pub status: Status,
+    /// What changes from then on.
+    pub changes: mpsc::UnboundedReceiver<Change>,
+}
+
+/// Why the daemon can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The terminal's engine can't.
+    #[error(transparent)]
+    Engine(#[from] StartError),
+    /// A thread for the readers can't be started.
+    #[error("a thread for the readers: {0}")]
+    Readers(#[from] std::io::Error),
+}
+
+/// Starts the terminal: on the caller's runtime, with a thread for each reader.
+///
+/// # Errors
+/// See [`DaemonError`].
+pub fn start(config: Arc<Config>) -> Result<Daemon, DaemonError> {
+    let host = Host::start(config.host.clone(), config.card_acceptor.clone());
+    let (events, readers) = mpsc::unbounded_channel();
+    let (changes_in, changes) = mpsc::unbounded_channel();
+    let inputs = Inputs { readers, randomness: Box::new(random_seed), now: Box::new(Timestamp::now) };
+    let (engine, terminal) = Engine::start(config.clone(), host, inputs, changes_in)?;
+    let status = engine.status();
+    let readers = attach_readers(&config, events)?;
+    tokio::spawn(async move {
+        engine.run().await;
+        drop(readers);
+    });
+    Ok(Daemon { terminal, status, changes })
+}
+
+/// The readers, for as long as they are held.
+struct Attached {
+    _pcsc: Option<PcscReaders>,
+    _simulated: Vec<SimulatedReader>,
+}
+
+fn attach_readers(config: &Config, events: mpsc::UnboundedSender<Event>) -> std::io::Result<Attached> {
+    let clock = Clock::start();
+    let pcsc = if config.readers.pcsc {
+        Some(PcscReaders::start(pcsc::Settings::default(), clock, events.clone())?)
+    } else {
+        None
+    };
+    let mut simulated = Vec::new();
+    for name in &config.readers.simulated {
+        let personality = Personality::built_in(name).expect("checked when the configuration was read");
+        let reader = SimulatedReader::attach(&format!("simulated {name}"), clock, events.clone())?;
+        reader.present_when_armed(Card::new(&personality), Duration::ZERO);
+        simulated.push(reader);
+    }
+    Ok(Attached { _pcsc: pcsc, _simulated: simulated })
+}
+
+/// 32 bytes from the operating system.
+fn random_seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).expect("the operating system has random bytes once it has started");
+    seed
+}

@@ -1,0 +1,113 @@
+//! What callers ask, and what they are told.
+
+use super::super::handle::{Call, Reply};
+use super::super::view::TransactionView;
+use super::super::{Fault, Input, Life, Phase, Request, Retry, Token, Transaction};
+use super::{Engine, Open, journal_fault};
+use crate::receipt::{Receipt, Recipient};
+
+impl Engine {
+    pub(super) fn answer(&mut self, call: Call) {
+        match call {
+            Call::Create(request, reply) => send(reply, self.create(request)),
+            Call::Cancel(token, reply) => send(reply, self.cancel(&token)),
+            Call::Find(token, reply) => send(reply, self.find(&token)),
+            Call::List { before, limit, reply } => send(reply, self.list(before.as_ref(), limit)),
+            Call::Receipt(token, copy, reply) => send(reply, self.receipt(&token, copy)),
+            Call::Status(reply) => send(reply, Ok(self.status())),
+            Call::Stop(_) => unreachable!("the loop takes this one"),
+        }
+    }
+
+    fn create(&mut self, request: Request) -> Result<TransactionView, Fault> {
+        let token = request.token.clone();
+        if let Some(open) = self.open.get(&token) {
+            open.transaction().is_asked_again_by(&request)?;
+            return Ok(self.view_open(&token).expect("it was found a moment ago"));
+        }
+        if let Some(past) = self.journal.find(&token).map_err(|error| journal_fault(&error))? {
+            past.is_asked_again_by(&request)?;
+            return Ok(self.view_past(&past));
+        }
+        if let Some(fault) = &self.status.fault {
+            return Err(fault.clone());
+        }
+        if request.currency != self.config.currency {
+            let message = format!("this terminal takes {}, not {}", self.config.currency, request.currency);
+            return Err(Fault::new("WrongCurrency", Retry::Never, message));
+        }
+        self.stations.check_free(request.reader.as_deref())?;
+        self.open.insert(token.clone(), Open::new(Life::open(request, (self.inputs.now)())));
+        self.carry_out(&token);
+        match self.view_open(&token) {
+            Some(view) => Ok(view),
+            // It could not be written, or has ended already.
+            None => match &self.status.fault {
+                Some(fault) => Err(fault.clone()),
+                None => self.find(&token),
+            },
+        }
+    }
+
+    fn cancel(&mut self, token: &Token) -> Result<(), Fault> {
+        let Some(open) = self.open.get_mut(token) else {
+            let past = self.find(token)?;
+            return Err(Fault::new("AlreadyDone", Retry::Never, format!("transaction {} is done", past.token)));
+        };
+        if open.transaction().phase() == Phase::Reversing {
+            let message = format!("transaction {token} is being reversed already");
+            return Err(Fault::new("NotNow", Retry::Never, message));
+        }
+        if let Some(seat) = &open.seat {
+            seat.cancel();
+        }
+        self.feed(token, Input::Cancel);
+        Ok(())
+    }
+
+    fn find(&self, token: &Token) -> Result<TransactionView, Fault> {
+        match self.view_open(token) {
+            Some(view) => Ok(view),
+            None => Ok(self.view_past(&self.past(token)?)),
+        }
+    }
+
+    fn list(&self, before: Option<&Token>, limit: u32) -> Result<Vec<TransactionView>, Fault> {
+        if let Some(token) = before {
+            self.find(token)?;
+        }
+        let page = self.journal.page(before, limit).map_err(|error| journal_fault(&error))?;
+        Ok(page.iter().map(|past| self.view_open(past.token()).unwrap_or_else(|| self.view_past(past))).collect())
+    }
+
+    fn receipt(&self, token: &Token, copy: Recipient) -> Result<Receipt, Fault> {
+        let past = self.past(token)?;
+        Receipt::new(&past, &self.config.letterhead, copy, &self.config.time_zone)
+            .ok_or_else(|| Fault::new("NotNow", Retry::Same, format!("transaction {token} is not done yet")))
+    }
+
+    fn past(&self, token: &Token) -> Result<Transaction, Fault> {
+        let found = self.journal.find(token).map_err(|error| journal_fault(&error))?;
+        found.ok_or_else(|| Fault::new("UnknownToken", Retry::Never, format!("there is no transaction {token}")))
+    }
+
+    fn view_past(&self, transaction: &Transaction) -> TransactionView {
+        TransactionView::new(transaction, "", !self.stations.is_empty())
+    }
+}
+
+impl Call {
+    /// The transaction that it concerns.
+    pub(super) fn token(&self) -> Option<&Token> {
+        match self {
+            Call::Create(request, _) => Some(&request.token),
+            Call::Cancel(token, _) | Call::Find(token, _) | Call::Receipt(token, ..) => Some(token),
+            Call::List { .. } | Call::Status(_) | Call::Stop(_) => None,
+        }
+    }
+}
+
+/// Answers a caller, who may have gone.
+fn send<T>(reply: Reply<T>, answer: Result<T, Fault>) {
+    let _ = reply.send(answer);
+}

@@ -1,0 +1,122 @@
+//! The way to the acquirer and back.
+
+use std::time::Duration;
+
+use emv::fields::Amount;
+use emv::tlv::Tlvs;
+
+use super::super::{Card, HostFailure, Input, OnlineRequest, Reversal, Token, Transaction, tap_result};
+use super::{Engine, Message, Open};
+use crate::upstream::{
+    self, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, ReversalAnswer, icc_data,
+};
+
+impl Engine {
+    /// Sends the request, which is in the journal already.
+    pub(super) fn authorise(&mut self, token: &Token, online: &OnlineRequest) {
+        let Some(request) = self.open.get_mut(token).and_then(|open| authorisation_request(open, online)) else {
+            // The kernel wants to go online with a record that names no card.
+            tracing::error!(token = token.as_str(), "no card number in the kernel's data record");
+            return self.feed(token, Input::HostFailed(HostFailure::NotSent));
+        };
+        let (host, inbox, token) = (self.host.clone(), self.inbox.clone(), token.clone());
+        tokio::spawn(async move {
+            let answer = host.authorise(&request).await;
+            // Where the engine has stopped meanwhile, the next start reverses.
+            let _ = inbox.send(Message::Answer(token, answer));
+        });
+    }
+
+    pub(super) fn host_answered(&mut self, token: &Token, answer: Result<AuthorisationAnswer, HostError>) {
+        let input = match answer {
+            Ok(answer) => Input::HostAnswered(answer.to_journal()),
+            Err(error) => {
+                tracing::warn!(token = token.as_str(), %error, "no authorisation");
+                Input::HostFailed(HostFailure::from(&error))
+            }
+        };
+        self.feed(token, input);
+    }
+
+    /// Sends the reversal, which is in the journal already, after a while.
+    pub(super) fn reverse(&mut self, token: &Token, reversal: &Reversal, is_repeat: bool, after: Duration) {
+        let Some(open) = self.open.get(token) else { return };
+        let reversal = self.reversal_message(open.transaction(), reversal, is_repeat);
+        let (host, inbox, token) = (self.host.clone(), self.inbox.clone(), token.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            let answer = host.reverse(&reversal).await;
+            // Where the engine has stopped meanwhile, the next start sends it again.
+            let _ = inbox.send(Message::Reversal(token, answer));
+        });
+    }
+
+    pub(super) fn reversal_answered(&mut self, token: &Token, answer: Result<ReversalAnswer, HostError>) {
+        let input = match answer {
+            Ok(answer) if answer.is_final() => {
+                Input::ReversalAnswered { response_code: answer.response_code.to_string() }
+            }
+            Ok(answer) => {
+                tracing::warn!(token = token.as_str(), code = %answer.response_code, "the host puts a reversal off");
+                Input::ReversalFailed
+            }
+            Err(error) => {
+                tracing::warn!(token = token.as_str(), %error, "a reversal was not answered; it is sent again");
+                Input::ReversalFailed
+            }
+        };
+        self.feed(token, input);
+    }
+
+    fn reversal_message(&self, transaction: &Transaction, reversal: &Reversal, is_repeat: bool) -> upstream::Reversal {
+        let request = transaction.request();
+        upstream::Reversal {
+            stan: reversal.stan,
+            at: reversal.at,
+            is_repeat,
+            original: transaction.online_request().expect("only what was requested is reversed").clone(),
+            kind: request.kind,
+            amount: request.amount,
+            currency: request.currency,
+            pan: self.sealed_card(transaction).map(|card| card.pan),
+            authorisation_code: transaction.answer().and_then(|answer| answer.authorisation_code.clone()),
+        }
+    }
+
+    /// The card of a transaction, out of the journal. Without it, after the storage key was lost, say,
+    /// a reversal goes by its original data elements.
+    fn sealed_card(&self, transaction: &Transaction) -> Option<Card> {
+        let sealed = transaction.card_read()?.card.as_ref()?;
+        let opened = self.storage_key.open(transaction.token().as_str(), sealed);
+        let card = opened
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| Card::from_bytes(&bytes).map_err(|error| error.to_string()));
+        card.inspect_err(|error| tracing::error!(token = transaction.token().as_str(), error, "the card can't be read"))
+            .ok()
+    }
+}
+
+/// The request to the acquirer. The kernel's data leave memory with it.
+fn authorisation_request(open: &mut Open, online: &OnlineRequest) -> Option<AuthorisationRequest> {
+    let outcome = open.outcome.take()?;
+    let record = outcome.data_record.as_ref()?;
+    let objects = Tlvs::parse(record.as_bytes()).ok()?;
+    let read = tap_result::read_card(record)?;
+    let request = open.transaction().request();
+    let aid = open.records.df_name().unwrap_or_default();
+    Some(AuthorisationRequest {
+        stan: online.stan,
+        rrn: online.rrn.clone(),
+        at: online.at,
+        acceptor: online.acceptor.clone(),
+        kind: request.kind,
+        amount: request.amount,
+        cashback: request.amount_other.unwrap_or(Amount::ZERO),
+        currency: request.currency,
+        entry_mode: EntryMode::ContactlessChip,
+        card: read.card,
+        track2: read.track2,
+        pin_block: None,
+        icc_data: icc_data::from_data_record(objects, icc_data::wanted(aid)),
+    })
+}

@@ -1,0 +1,411 @@
+//! The engine: one task that owns the journal, the readers and every open transaction.
+//!
+//! All that happens comes in through one inbox and is handled to its end before the next; so a
+//! transaction never sees another one half done, and what is written precedes what is said. A panic
+//! while something is handled ends the transaction that it concerned, and no other.
+
+mod answering;
+mod card;
+mod host;
+mod stations;
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emv::kernel::{Outcome, UnpredictableNumbers};
+use emv::tap::Tap;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use self::stations::Stations;
+use super::display;
+use super::driver::{Progress, Seat};
+use super::handle::{Call, Status, Terminal};
+use super::tap_result::TapRecords;
+use super::view::{Change, TransactionView};
+use super::{
+    Acceptor, Context, Fault, Input, Life, Output, Phase, Record, Retry, StanCounter, TerminalEvent, Token, Transaction,
+};
+use crate::config::Config;
+use crate::journal::{Journal, JournalError};
+use crate::keys::{KeyError, StorageKey};
+use crate::reader;
+use crate::upstream::{AuthorisationAnswer, Host, HostError, ReversalAnswer};
+
+/// How long to wait before a journal that failed is tried again.
+const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why the engine can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The journal can't be opened, read or written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The storage key can't be read or made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// What comes in from outside.
+pub struct Inputs {
+    /// What readers tell.
+    pub readers: mpsc::UnboundedReceiver<reader::Event>,
+    /// Where unpredictable numbers come from: 32 random bytes for each transaction.
+    pub randomness: Box<dyn FnMut() -> [u8; 32] + Send>,
+    /// The time of day.
+    pub now: Box<dyn Fn() -> Timestamp + Send>,
+}
+
+/// Something the engine has to deal with.
+enum Message {
+    Call(Call),
+    Reader(reader::Event),
+    Tap(Token, Progress),
+    Answer(Token, Result<AuthorisationAnswer, HostError>),
+    Reversal(Token, Result<ReversalAnswer, HostError>),
+    /// Nobody presented a card in time; the number tells which wait is meant.
+    Deadline(Token, u64),
+    RetryJournal,
+}
+
+impl Message {
+    /// The transaction that it concerns.
+    fn token(&self) -> Option<&Token> {
+        match self {
+            Message::Call(call) => call.token(),
+            Message::Tap(token, _)
+            | Message::Answer(token, _)
+            | Message::Reversal(token, _)
+            | Message::Deadline(token, _) => Some(token),
+            Message::Reader(_) | Message::RetryJournal => None,
+        }
+    }
+}
+
+/// An open transaction.
+struct Open {
+    life: Life,
+    /// The transaction as it was last shown: never more than the journal holds.
+    shown: Option<Box<Transaction>>,
+    /// Events that are noted and go to the journal with the next one that must be written.
+    notes: Vec<Record>,
+    /// Where the tap waits for a card, or the seat of the conversation that has it.
+    seat: Option<Arc<Seat>>,
+    /// The tap, while it waits for the issuer's answer.
+    waiting_tap: Option<Box<Tap>>,
+    records: TapRecords,
+    /// The kernel's data for the acquirer. It is gone once the acquirer has answered.
+    outcome: Option<Outcome>,
+    /// What the customer's display says.
+    customer: String,
+    /// Counts the waits for a card, so that a deadline of an earlier one is known.
+    waits: u64,
+}
+
+/// The engine.
+pub struct Engine {
+    config: Arc<Config>,
+    journal: Journal,
+    storage_key: StorageKey,
+    host: Host,
+    stans: StanCounter,
+    acceptor: Acceptor,
+    open: HashMap<Token, Open>,
+    stations: Stations,
+    status: Status,
+    inputs: Inputs,
+    changes: mpsc::UnboundedSender<Change>,
+    inbox: mpsc::UnboundedSender<Message>,
+    messages: mpsc::UnboundedReceiver<Message>,
+}
+
+impl Engine {
+    /// Opens journal and key, and takes up what an earlier run left unfinished.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(
+        config: Arc<Config>,
+        host: Host,
+        inputs: Inputs,
+        changes: mpsc::UnboundedSender<Change>,
+    ) -> Result<(Self, Terminal), StartError> {
+        create_parent(&config.journal.path);
+        let mut journal = Journal::open(&config.journal.path)?;
+        let storage_key = StorageKey::load_or_create(&config.journal.storage_key)?;
+        let now = (inputs.now)();
+        let started = TerminalEvent::Started {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config: config.fingerprint.clone(),
+        };
+        journal.append_terminal(now, &started)?;
+        let (inbox, messages) = mpsc::unbounded_channel();
+        let (terminal, calls) = Terminal::new();
+        forward(calls, inbox.clone(), Message::Call);
+        let mut engine = Engine {
+            stans: StanCounter::after(journal.last_stan()?),
+            acceptor: config.acceptor(),
+            stations: Stations::default(),
+            status: Status::idle(config.mode),
+            open: HashMap::new(),
+            config,
+            journal,
+            storage_key,
+            host,
+            inputs,
+            changes,
+            inbox,
+            messages,
+        };
+        engine.take_up_unfinished()?;
+        Ok((engine, terminal))
+    }
+
+    /// How the terminal is at this moment.
+    pub fn status(&self) -> Status {
+        let phases = || self.open.values().map(|open| open.life.transaction().phase());
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Status {
+            readers: self.stations.views().collect(),
+            open_transactions: count(phases().count()),
+            outstanding_reversals: count(phases().filter(|phase| *phase == Phase::Reversing).count()),
+            ..self.status.clone()
+        }
+    }
+
+    /// Runs until it is told to stop.
+    pub async fn run(mut self) {
+        let mut last_status = self.status();
+        loop {
+            let message = tokio::select! {
+                Some(event) = self.inputs.readers.recv() => Message::Reader(event),
+                Some(message) = self.messages.recv() => message,
+                else => return,
+            };
+            if let Message::Call(Call::Stop(reply)) = message {
+                self.stop();
+                // Whoever asked may be gone.
+                let _ = reply.send(Ok(()));
+                return;
+            }
+            self.handle_guarded(message);
+            let status = self.status();
+            if status != last_status {
+                self.tell(Change::Terminal(status.clone()));
+                last_status = status;
+            }
+        }
+    }
+
+    /// Handles one message; a panic ends the transaction that it concerned.
+    fn handle_guarded(&mut self, message: Message) {
+        let token = message.token().cloned();
+        let Err(_) = catch_unwind(AssertUnwindSafe(|| self.handle(message))) else { return };
+        tracing::error!(token = token.as_ref().map(Token::as_str), "a panic while a message was handled: a bug");
+        let Some(token) = token else { return };
+        self.drop_open(&token);
+        if let Err(error) = self.take_up_unfinished() {
+            self.journal_failed(&error);
+        }
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Call(call) => self.answer(call),
+            Message::Reader(event) => self.reader_event(event),
+            Message::Tap(token, progress) => self.tap_progress(&token, progress),
+            Message::Answer(token, answer) => self.host_answered(&token, answer),
+            Message::Reversal(token, answer) => self.reversal_answered(&token, answer),
+            Message::Deadline(token, wait) => {
+                if self.open.get(&token).is_some_and(|open| open.waits == wait) {
+                    self.feed(&token, Input::Deadline);
+                }
+            }
+            Message::RetryJournal => {
+                if let Err(error) = self.take_up_unfinished() {
+                    self.journal_failed(&error);
+                }
+            }
+        }
+    }
+
+    /// Takes up every transaction that the journal knows as unfinished and nobody works on.
+    fn take_up_unfinished(&mut self) -> Result<(), JournalError> {
+        for transaction in self.journal.unfinished()? {
+            let token = transaction.token().clone();
+            if self.open.contains_key(&token) {
+                continue;
+            }
+            let context = Context { now: (self.inputs.now)(), stans: &mut self.stans, acceptor: &self.acceptor };
+            if let Some(life) = Life::recover(transaction, context) {
+                tracing::info!(token = token.as_str(), "taking up a transaction that was not finished");
+                self.open.insert(token.clone(), Open::new(life));
+                self.carry_out(&token);
+            }
+        }
+        self.status.fault = None;
+        Ok(())
+    }
+
+    /// Gives a transaction's machine an input, and carries out what follows.
+    fn feed(&mut self, token: &Token, input: Input) {
+        let Some(open) = self.open.get_mut(token) else { return };
+        let context = Context { now: (self.inputs.now)(), stans: &mut self.stans, acceptor: &self.acceptor };
+        match open.life.handle(input, context) {
+            Ok(()) => self.carry_out(token),
+            // Two things crossed: a deadline and a card, say.
+            Err(untimely) => tracing::debug!(token = token.as_str(), %untimely, "passed over"),
+        }
+    }
+
+    /// Carries out what a transaction's machine asks for, in its order: nothing that follows a
+    /// `Write` is done before the journal is synced.
+    fn carry_out(&mut self, token: &Token) {
+        while let Some(open) = self.open.get_mut(token) {
+            let Some(output) = open.life.poll_output() else { break };
+            match output {
+                Output::Note(record) => open.notes.push(record),
+                Output::Write(record) => {
+                    let mut records = std::mem::take(&mut open.notes);
+                    records.push(record);
+                    if let Err(error) = self.journal.append(&records) {
+                        // What was not written has not happened: the journal decides what follows.
+                        self.drop_open(token);
+                        self.journal_failed(&error);
+                        return;
+                    }
+                }
+                Output::Arm { reader } => self.start_tap(token, reader.as_deref()),
+                Output::Disarm => self.release_readers(token),
+                Output::Authorise(request) => self.authorise(token, &request),
+                Output::Reverse { reversal, repeated, after } => self.reverse(token, &reversal, repeated, after),
+                Output::ArmForAnswer(answer) => self.resume_tap(token, &answer),
+                Output::Publish(transaction) => {
+                    open.shown = Some(transaction);
+                    self.publish(token);
+                }
+            }
+        }
+        if self.open.get(token).is_some_and(|open| open.life.is_over()) {
+            self.drop_open(token);
+        }
+    }
+
+    /// Tells everybody how a transaction stands.
+    fn publish(&mut self, token: &Token) {
+        if let Some(view) = self.view_open(token) {
+            self.tell(Change::Transaction(Box::new(view)));
+        }
+    }
+
+    fn view_open(&self, token: &Token) -> Option<TransactionView> {
+        let open = self.open.get(token)?;
+        Some(TransactionView::new(open.shown.as_deref()?, &open.customer, !self.stations.is_empty()))
+    }
+
+    fn show(&mut self, token: &Token, request: &emv::kernel::UiRequest) {
+        self.stations.indicate(token, request.status);
+        let (Some(open), Some(text)) = (self.open.get_mut(token), display::customer_text(request)) else { return };
+        if open.customer != text {
+            open.customer = text;
+            self.publish(token);
+        }
+    }
+
+    fn tell(&self, change: Change) {
+        // The face on the bus ends before the engine only when the process does.
+        let _ = self.changes.send(change);
+    }
+
+    fn drop_open(&mut self, token: &Token) {
+        self.release_readers(token);
+        self.open.remove(token);
+    }
+
+    fn journal_failed(&mut self, error: &JournalError) {
+        tracing::error!(%error, "the journal failed; no transaction is started until it works again");
+        self.status.fault = Some(journal_fault(error));
+        self.later(JOURNAL_PAUSE, Message::RetryJournal);
+    }
+
+    /// Puts a message into the inbox after a while.
+    fn later(&self, after: Duration, message: Message) {
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            // The engine has stopped meanwhile: nobody waits for it.
+            let _ = inbox.send(message);
+        });
+    }
+
+    fn stop(&mut self) {
+        let waiting: Vec<Token> = self
+            .open
+            .iter()
+            .filter(|(_, open)| {
+                matches!(open.life.transaction().phase(), Phase::Created | Phase::Armed | Phase::CardSeen)
+            })
+            .map(|(token, _)| token.clone())
+            .collect();
+        for token in waiting {
+            self.feed(&token, Input::Cancel);
+        }
+        if let Err(error) = self.journal.append_terminal((self.inputs.now)(), &TerminalEvent::Stopped) {
+            tracing::error!(%error, "the journal failed while stopping");
+        }
+    }
+
+    /// Unpredictable numbers for one transaction.
+    fn unpredictable_numbers(&mut self) -> UnpredictableNumbers {
+        UnpredictableNumbers::from_seed((self.inputs.randomness)())
+    }
+}
+
+impl Open {
+    fn new(life: Life) -> Self {
+        Open {
+            life,
+            shown: None,
+            notes: Vec::new(),
+            seat: None,
+            waiting_tap: None,
+            records: TapRecords::default(),
+            outcome: None,
+            customer: String::new(),
+            waits: 0,
+        }
+    }
+
+    fn transaction(&self) -> &Transaction {
+        self.life.transaction()
+    }
+}
+
+fn journal_fault(error: &JournalError) -> Fault {
+    Fault::new("JournalFailed", Retry::AfterOperator, error.to_string())
+}
+
+/// Makes the journal's folder. If it can't be made, opening the journal says why.
+fn create_parent(path: &Path) {
+    if let Some(folder) = path.parent() {
+        let _ = std::fs::create_dir_all(folder);
+    }
+}
+
+/// Passes what arrives in one channel on to another.
+fn forward<T: Send + 'static, U: Send + 'static>(
+    mut from: mpsc::UnboundedReceiver<T>,
+    to: mpsc::UnboundedSender<U>,
+    wrap: fn(T) -> U,
+) {
+    tokio::spawn(async move {
+        while let Some(item) = from.recv().await {
+            if to.send(wrap(item)).is_err() {
+                return;
+            }
+        }
+    });
+}
