@@ -47,9 +47,9 @@ impl Journal {
     pub const SCHEMA_VERSION: i64 = 1;
     /// Marks the file as ours (`tndr`), kept in `PRAGMA application_id`.
     const APPLICATION_ID: i64 = 0x746E_6472;
-    /// How many rows at the end are verified when the journal is opened: some days of a busy till,
-    /// and a few milliseconds. [`Journal::verify`] goes through all.
-    const VERIFIED_AT_OPEN: Seq = 4096;
+    /// How many rows at the end are verified when the journal is opened: a busy day of a
+    /// till, and a few milliseconds. [`Journal::verify`] goes through all.
+    const VERIFIED_AT_OPEN: Seq = 1024;
 
     /// Opens the journal, or creates it with mode 0600, and verifies the chain of its last rows.
     ///
@@ -132,9 +132,14 @@ impl Journal {
     /// Transactions that have no final result yet, oldest first: after a restart each of them must
     /// be brought to its end.
     pub fn unfinished(&self) -> Result<Vec<Transaction>, JournalError> {
+        // Counting is some ten times faster than comparing, and mostly there is nothing to find.
+        let count = |event| self.query_one::<u64>(&format!("SELECT count(*) FROM journal WHERE event = '{event}'"));
+        if count("created")? == count("completed")? {
+            return Ok(Vec::new());
+        }
         let tokens = self.tokens(
-            "SELECT token FROM journal WHERE event = 'created' AND token NOT IN
-                 (SELECT token FROM journal WHERE event = 'completed') ORDER BY seq",
+            "SELECT c.token FROM journal c WHERE c.event = 'created' AND NOT EXISTS
+                 (SELECT 1 FROM journal d WHERE d.token = c.token AND d.event = 'completed') ORDER BY c.seq",
             [],
         )?;
         self.find_all(&tokens)
