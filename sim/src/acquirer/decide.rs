@@ -1,0 +1,116 @@
+//! What a request is answered with, and what the ledger keeps of it.
+
+use emv::dict;
+use emv::tlv::{Tlvs, Writer};
+
+use super::ledger::{Cryptogram, Entry, Ledger};
+use super::rules::Decision;
+use super::wire::Message;
+use super::{Desk, lock};
+use crate::crypto::{Issuer, VerifiedCryptogram};
+
+/// What an answer takes over from its request.
+const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 37, 41, 42, 49, 70];
+
+/// The response code for a cryptogram that is wrong.
+const CARD_AUTHENTICATION_FAILED: &str = "82";
+
+impl Desk {
+    /// The answer, where the acquirer knows the message type; and what becomes of it.
+    pub(super) fn decide(&self, request: &Message) -> (Decision, Option<Message>) {
+        let mut decision = lock(&self.rules).decide(request);
+        let mut answer = request.answer(ECHOED);
+        match request.mti.as_str() {
+            "0100" | "0200" => self.authorise(request, &mut decision, &mut answer),
+            "0400" | "0401" => {
+                let is_known = self.record(|ledger| reverse(ledger, request));
+                if decision.response == "00" && !is_known {
+                    decision.response = "25".to_owned();
+                }
+            }
+            "0800" => self.record(|ledger| ledger.network_requests += 1),
+            _ => {
+                self.record(|ledger| ledger.malformed += 1);
+                return (decision, None);
+            }
+        }
+        answer.set(39, decision.response.as_bytes());
+        (decision, Some(answer))
+    }
+
+    fn authorise(&self, request: &Message, decision: &mut Decision, answer: &mut Message) {
+        let (cryptogram, verified) = verify(request);
+        if cryptogram == Cryptogram::Wrong {
+            decision.response = CARD_AUTHENTICATION_FAILED.to_owned();
+        }
+        let amount = request.number(4).unwrap_or(0);
+        let entry = Entry {
+            mti: request.mti.clone(),
+            terminal_id: request.text(41).unwrap_or_default().to_owned(),
+            stan: request.number(11).unwrap_or(0),
+            rrn: request.text(37).unwrap_or_default().to_owned(),
+            pan: masked(pan(request).unwrap_or_default()),
+            amount,
+            currency: request.number(49).unwrap_or(0),
+            cryptogram,
+            response_code: String::new(),
+            approved: 0,
+            is_reversed: false,
+        };
+        self.record(|ledger| {
+            if ledger.original(&entry.terminal_id, &entry.rrn, entry.stan).is_some() {
+                decision.response = "94".to_owned();
+            }
+            let approved = match decision.response.as_str() {
+                "00" => amount,
+                "10" => amount * decision.partial_percent / 100,
+                _ => 0,
+            };
+            ledger.entries.push(Entry { response_code: decision.response.clone(), approved, ..entry.clone() });
+            if approved > 0 {
+                answer.set(4, format!("{approved:012}"));
+                // Six digits that differ from one request to the next, and are the same in every run.
+                answer.set(38, format!("{:06}", entry.stan * 7919 % 1_000_000));
+            }
+        });
+        if let (Some(verified), Ok(code)) = (verified, decision.response.as_bytes().try_into()) {
+            let is_approved = matches!(decision.response.as_str(), "00" | "10");
+            let mut issuer_data = Writer::new();
+            issuer_data.put(dict::ISSUER_AUTHENTICATION_DATA, &verified.issuer_authentication_data(is_approved, code));
+            answer.set(55, issuer_data.into_bytes());
+        }
+    }
+}
+
+/// Takes a request back, and says whether there is one. It may be asked any number of times.
+fn reverse(ledger: &mut Ledger, reversal: &Message) -> bool {
+    ledger.reversals += 1;
+    let stan = reversal.text(90).and_then(|original| original.get(4..10)?.parse().ok()).unwrap_or(0);
+    let (terminal_id, rrn) = (reversal.text(41).unwrap_or_default(), reversal.text(37).unwrap_or_default());
+    match ledger.original(terminal_id, rrn, stan) {
+        Some(entry) => entry.is_reversed = true,
+        None => return false,
+    }
+    true
+}
+
+/// Checks the cryptogram among the chip data, with the keys of the card's issuer.
+fn verify(request: &Message) -> (Cryptogram, Option<VerifiedCryptogram>) {
+    let Some(chip_data) = request.fields.get(&55) else { return (Cryptogram::Absent, None) };
+    let sequence_number = request.number(23).and_then(|number| number.try_into().ok()).unwrap_or(0);
+    let verified = Tlvs::parse(chip_data)
+        .ok()
+        .zip(pan(request))
+        .and_then(|(data, pan)| Issuer::of_pan(pan)?.verify(pan, sequence_number, |tag| data.find(tag)).ok());
+    (if verified.is_some() { Cryptogram::Verified } else { Cryptogram::Wrong }, verified)
+}
+
+/// The account: field 2, or what stands before the separator of track 2.
+fn pan(request: &Message) -> Option<&str> {
+    request.text(2).or_else(|| request.text(35)?.split('=').next())
+}
+
+fn masked(pan: &str) -> String {
+    let hidden = 6..pan.len().saturating_sub(4);
+    pan.char_indices().map(|(index, digit)| if hidden.contains(&index) { '*' } else { digit }).collect()
+}

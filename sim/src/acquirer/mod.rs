@@ -1,0 +1,167 @@
+//! A simulated acquirer, with the issuers behind it.
+//!
+//! It answers authorisation and financial requests (0100, 0200), reversals (0400, 0401) and network management (0800)
+//! over TCP. Where a request has chip data, the Application Cryptogram among them is verified, and the answer carries
+//! Issuer Authentication Data. [`Rules`] decide the rest, also that answers are late, lost or wrong. The [`Ledger`]
+//! says what became of the money.
+
+mod decide;
+mod ledger;
+mod rules;
+mod wire;
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+pub use ledger::{Cryptogram, Entry, Ledger};
+pub use rules::{Rules, RulesError};
+pub use wire::WireFormat;
+
+use rules::{Decision, Delivery};
+use wire::Message;
+
+/// A running acquirer. It stops when it is dropped.
+pub struct Acquirer {
+    address: SocketAddr,
+    desk: Arc<Desk>,
+}
+
+/// What the acquirer's threads share.
+struct Desk {
+    format: WireFormat,
+    rules: Mutex<Rules>,
+    ledger: Mutex<Ledger>,
+    ledger_changed: Condvar,
+    /// A handle on each connection, to close it by.
+    lines: Mutex<Vec<TcpStream>>,
+    is_closed: AtomicBool,
+}
+
+impl Acquirer {
+    /// Listens at `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// If the address can't be listened at.
+    pub fn start(address: impl ToSocketAddrs, format: WireFormat, rules: Rules) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
+        let desk = Arc::new(Desk {
+            format,
+            rules: Mutex::new(rules),
+            ledger: Mutex::default(),
+            ledger_changed: Condvar::new(),
+            lines: Mutex::default(),
+            is_closed: AtomicBool::new(false),
+        });
+        thread::spawn({
+            let desk = desk.clone();
+            move || desk.accept(&listener)
+        });
+        Ok(Self { address, desk })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it has seen until now.
+    pub fn ledger(&self) -> Ledger {
+        lock(&self.desk.ledger).clone()
+    }
+
+    /// Waits until the ledger is as `is_so` says, and no longer than `limit`; returns it as it then is.
+    pub fn ledger_when(&self, limit: Duration, is_so: impl Fn(&Ledger) -> bool) -> Ledger {
+        let ledger = lock(&self.desk.ledger);
+        let waited = self.desk.ledger_changed.wait_timeout_while(ledger, limit, |ledger| !is_so(ledger));
+        waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0.clone()
+    }
+
+    /// Closes every connection, as a host does that restarts. New ones are accepted.
+    pub fn drop_lines(&self) {
+        for line in lock(&self.desk.lines).drain(..) {
+            // One that the other side has closed already needs no closing.
+            let _ = line.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Acquirer {
+    fn drop(&mut self) {
+        self.desk.is_closed.store(true, Ordering::Relaxed);
+        // The listening thread waits for a connection: this one ends it. Where it fails, the thread is gone.
+        let _ = TcpStream::connect(self.address);
+        self.drop_lines();
+    }
+}
+
+impl Desk {
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        for line in listener.incoming() {
+            if self.is_closed.load(Ordering::Relaxed) {
+                return;
+            }
+            // A connection that failed before it was accepted is the other side's affair.
+            let Ok(line) = line else { continue };
+            let desk = self.clone();
+            thread::spawn(move || desk.serve(line));
+        }
+    }
+
+    /// Answers the requests of one connection, until it ends or breaks.
+    fn serve(self: &Arc<Self>, mut line: TcpStream) -> io::Result<()> {
+        line.set_nodelay(true)?;
+        lock(&self.lines).push(line.try_clone()?);
+        while let Some(frame) = self.format.read_frame(&mut line)? {
+            let Some(request) = Message::decode(&frame, &self.format) else {
+                self.record(|ledger| ledger.malformed += 1);
+                continue;
+            };
+            let (decision, answer) = self.decide(&request);
+            let Some(answer) = answer else { continue };
+            if decision.delay_ms == 0 {
+                self.deliver(&line, &decision, answer)?;
+            } else {
+                let (desk, line) = (self.clone(), line.try_clone()?);
+                thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(decision.delay_ms));
+                    desk.deliver(&line, &decision, answer)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, mut line: &TcpStream, decision: &Decision, mut answer: Message) -> io::Result<()> {
+        let body = match decision.delivery {
+            Delivery::None => return Ok(()),
+            Delivery::DropLine => return line.shutdown(std::net::Shutdown::Both),
+            Delivery::Malformed => vec![0xFF],
+            Delivery::Answer => answer.encode(&self.format),
+            Delivery::OtherStan => {
+                let stan = answer.number(11).unwrap_or(0) % 999_999 + 1;
+                answer.set(11, format!("{stan:06}"));
+                answer.encode(&self.format)
+            }
+        };
+        line.write_all(&self.format.frame(&body))
+    }
+
+    fn record<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
+        let changed = change(&mut lock(&self.ledger));
+        self.ledger_changed.notify_all();
+        changed
+    }
+}
+
+/// Nobody leaves what is locked here half changed, so a thread that panicked does no harm to it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! The acquirer over its own wire.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::*;
+
+const RULES: &str = "
+    [[rule]]
+    when.cents = 10
+    then.response = '10'
+    [[rule]]
+    when.cents = 51
+    then.response = '51'
+    [[rule]]
+    when.cents = 95
+    then.delivery = 'other-stan'
+    [[rule]]
+    when.cents = 96
+    then.delivery = 'none'
+    [[rule]]
+    when.cents = 98
+    then.delivery = 'drop-line'
+    [[rule]]
+    when.cents = 99
+    then.delivery = 'malformed'
+";
+
+struct Line {
+    acquirer: Acquirer,
+    format: WireFormat,
+    stream: TcpStream,
+}
+
+impl Line {
+    fn open() -> Self {
+        let format = WireFormat::named("bcd").unwrap();
+        let acquirer = Acquirer::start("127.0.0.1:0", format, Rules::parse(RULES).unwrap()).unwrap();
+        let stream = TcpStream::connect(acquirer.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self { acquirer, format, stream }
+    }
+
+    fn send(&mut self, message: &Message) {
+        self.stream.write_all(&self.format.frame(&message.encode(&self.format))).unwrap();
+    }
+
+    fn receive(&mut self) -> Option<Message> {
+        let frame = self.format.read_frame(&mut self.stream).unwrap()?;
+        Some(Message::decode(&frame, &self.format).expect("the acquirer answers with a message"))
+    }
+
+    fn ask(&mut self, message: &Message) -> Message {
+        self.send(message);
+        self.receive().expect("the acquirer answers")
+    }
+}
+
+fn message(mti: &str, stan: u32, amount: u32) -> Message {
+    let mut message = Message { tpdu: None, mti: mti.to_owned(), fields: Default::default() };
+    message.set(2, "4761739001010119");
+    message.set(4, format!("{amount:012}"));
+    message.set(11, format!("{stan:06}"));
+    message.set(37, format!("620212{stan:06}"));
+    message.set(41, "TERM0001");
+    message.set(49, "978");
+    message
+}
+
+/// The reversal of the request with this STAN.
+fn reversal(mti: &str, stan: u32, amount: u32) -> Message {
+    let mut message = message(mti, 500_000, amount);
+    message.set(37, format!("620212{stan:06}"));
+    message.set(90, format!("0100{stan:06}{:032}", 0));
+    message
+}
+
+#[test]
+fn money_moves_by_approvals_and_stays_unless_reversed() {
+    let mut line = Line::open();
+    let codes = [(1, 1250), (2, 1010), (3, 1051)].map(|(stan, amount)| {
+        let answer = line.ask(&message("0100", stan, amount));
+        (answer.mti.clone(), answer.text(39).unwrap().to_owned(), answer.number(4), answer.text(38).is_some())
+    });
+    let answer = |code: &str, amount, has_code| ("0110".to_owned(), code.to_owned(), Some(amount), has_code);
+    assert_eq!(codes, [answer("00", 1250, true), answer("10", 505, true), answer("51", 1051, false)]);
+    assert_eq!(line.acquirer.ledger().total(), 1755);
+
+    for mti in ["0400", "0401", "0401"] {
+        let answer = line.ask(&reversal(mti, 1, 1250));
+        assert_eq!((answer.mti.as_str(), answer.text(39)), ("0410", Some("00")));
+    }
+    let ledger = line.acquirer.ledger();
+    assert_eq!((ledger.total(), ledger.reversals), (505, 3));
+    assert!(ledger.find("620212000001").unwrap().is_reversed);
+    assert_eq!(ledger.find("620212000001").unwrap().pan, "476173******0119");
+}
+
+#[test]
+fn a_reversal_of_what_never_came_and_a_request_that_comes_twice_are_told() {
+    let mut line = Line::open();
+    assert_eq!(line.ask(&reversal("0400", 7, 1250)).text(39), Some("25"));
+    assert_eq!(line.ask(&message("0200", 8, 1250)).text(39), Some("00"));
+    assert_eq!(line.ask(&message("0200", 8, 1250)).text(39), Some("94"));
+    assert_eq!(line.acquirer.ledger().total(), 1250);
+}
+
+#[test]
+fn an_answer_may_be_lost_wrong_or_anothers_and_the_money_has_moved_all_the_same() {
+    let mut line = Line::open();
+    line.send(&message("0100", 1, 1096));
+    assert_eq!(line.ask(&message("0100", 2, 1095)).text(11), Some("000003"));
+    line.send(&message("0100", 4, 1099));
+    assert_eq!(line.format.read_frame(&mut line.stream).unwrap(), Some(vec![0xFF]));
+    line.send(&message("0100", 5, 1098));
+    assert!(line.receive().is_none());
+    let ledger = line.acquirer.ledger_when(Duration::from_secs(10), |ledger| ledger.entries.len() == 4);
+    assert_eq!(ledger.total(), 1096 + 1095 + 1099 + 1098);
+}
+
+#[test]
+fn a_wrong_cryptogram_is_declined() {
+    let mut line = Line::open();
+    let mut request = message("0100", 1, 1250);
+    request.set(55, [0x9F, 0x36, 0x02, 0x00, 0x01]);
+    let answer = line.ask(&request);
+    assert_eq!((answer.text(39), answer.fields.get(&55)), (Some("82"), None));
+    assert_eq!(line.acquirer.ledger().entries[0].cryptogram, Cryptogram::Wrong);
+}
+
+#[test]
+fn an_echo_test_is_answered_and_what_is_no_message_is_counted() {
+    let mut line = Line::open();
+    line.stream.write_all(&[0, 1, 0xFF]).unwrap();
+    let mut echo = message("0800", 1, 0);
+    echo.set(70, "301");
+    let answer = line.ask(&echo);
+    assert_eq!((answer.mti.as_str(), answer.text(39), answer.text(70)), ("0810", Some("00"), Some("301")));
+    assert_eq!((line.acquirer.ledger().network_requests, line.acquirer.ledger().malformed), (1, 1));
+}
