@@ -1,13 +1,15 @@
 //! `tender-sim`: the simulated counterparties of a terminal, as programs of their own.
 
+use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use tender_sim::acquirer::{Acquirer, Rules, WireFormat};
 use tender_sim::card::{Card, Personality, PersonalityError};
 use tender_sim::vpcd::{self, Departure};
 
@@ -23,6 +25,8 @@ struct Arguments {
 enum Counterparty {
     /// A card in a virtual PC/SC reader (vsmartcard-vpcd)
     Card(CardArguments),
+    /// An acquirer on TCP, with the issuers behind it
+    Acquirer(AcquirerArguments),
 }
 
 #[derive(clap::Args)]
@@ -41,9 +45,29 @@ struct CardArguments {
     list: bool,
 }
 
+#[derive(clap::Args)]
+struct AcquirerArguments {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8583")]
+    listen: SocketAddr,
+    /// How messages are written: ascii, ascii-binary or bcd
+    #[arg(long, default_value = "bcd", value_parser = |name: &str| WireFormat::named(name).ok_or("no such dialect"))]
+    dialect: WireFormat,
+    /// The length header: 2-binary, 4-binary, 2-ascii or 4-ascii
+    #[arg(long, default_value = "2-binary")]
+    header: String,
+    /// Expect a TPDU before each message, and answer with one
+    #[arg(long)]
+    tpdu: bool,
+    /// A file of rules; without it, the last two digits of the amount decide
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().counterparty {
-        Counterparty::Card(arguments) => card(&arguments),
+        Counterparty::Card(arguments) => card(&arguments).map_err(Into::into),
+        Counterparty::Acquirer(arguments) => acquirer(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -87,4 +111,16 @@ fn card(arguments: &CardArguments) -> Result<(), PersonalityError> {
 /// A name is one that the program brings along; whatever has a slash or a dot in it is a file.
 fn personality(name: &str) -> Result<Personality, PersonalityError> {
     if name.contains(['/', '.']) { Personality::load(Path::new(name)) } else { Personality::built_in(name) }
+}
+
+/// Answers until it is ended from outside.
+fn acquirer(arguments: &AcquirerArguments) -> Result<(), Box<dyn Error>> {
+    let format = arguments.dialect.with_header(&arguments.header).ok_or("no such length header")?;
+    let format = if arguments.tpdu { format.with_tpdu() } else { format };
+    let rules = arguments.rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
+    let acquirer = Acquirer::start(arguments.listen, format, rules)?;
+    println!("Listening at {}.", acquirer.address());
+    loop {
+        thread::park();
+    }
 }
