@@ -73,6 +73,11 @@ const READINGS: &[(Tag, Reading)] = &[
     (dict::CVM_RESULTS, line::<CvmResults>),
     (dict::AFL, afl),
     (dict::TERMINAL_TYPE, line::<TerminalType>),
+    (dict::APPLICATION_PRIORITY_INDICATOR, application_priority),
+    (dict::KERNEL_IDENTIFIER, kernel_identifier),
+    (dict::TRANSACTION_TYPE, transaction_type),
+    (dict::TRANSACTION_TIME, transaction_time),
+    (dict::POS_ENTRY_MODE, pos_entry_mode),
     (dict::PAN, line::<Pan>),
     (dict::TRACK_2_EQUIVALENT_DATA, track_2),
     (dict::TRACK_2_DATA, track_2),
@@ -136,9 +141,58 @@ fn data_object_list(value: &[u8]) -> Lines {
     let list = Dol::parse(value).map_err(Error::DataObjectList)?;
     let line = |entry: crate::tlv::DolEntry| {
         let name = dict::find(entry.tag).map_or("unknown", |object| object.name);
-        format!("{} {name}, {} bytes", entry.tag, entry.length)
+        let unit = if entry.length == 1 { "byte" } else { "bytes" };
+        format!("{} {name}, {} {unit}", entry.tag, entry.length)
     };
     Ok(list.iter().map(line).collect())
+}
+
+fn application_priority(value: &[u8]) -> Lines {
+    let priority = ApplicationPriority(exactly::<1>("ApplicationPriority", value)?[0]);
+    let confirmation = priority.needs_confirmation().then(|| String::from("only after the cardholder's confirmation"));
+    Ok([format!("priority {}", priority.rank())].into_iter().chain(confirmation).collect())
+}
+
+fn kernel_identifier(value: &[u8]) -> Lines {
+    let Some(first) = value.first().copied().map(KernelType) else {
+        return Ok(["the kernel of the AID".into()].into());
+    };
+    let kind = if first.is_domestic() { "domestic" } else { "international" };
+    Ok([format!("{kind} kernel {}", first.short_kernel_id())].into())
+}
+
+/// The first two digits of the processing code of ISO 8583:1987.
+fn transaction_type(value: &[u8]) -> Lines {
+    let name = match exactly("TransactionType", value)? {
+        [0x00] => "purchase",
+        [0x01] => "cash",
+        [0x09] => "purchase with cashback",
+        [0x20] => "refund",
+        [0x30] | [0x31] => "balance inquiry",
+        _ => return Ok(Vec::new()),
+    };
+    Ok([name.into()].into())
+}
+
+/// HHMMSS.
+fn transaction_time(value: &[u8]) -> Lines {
+    let number = digits::number("TransactionTime", &exactly::<3>("TransactionTime", value)?)?;
+    Ok([format!("{:02}:{:02}:{:02}", number / 10_000, number / 100 % 100, number % 100)].into())
+}
+
+/// The first two digits of the POS entry mode of ISO 8583:1987.
+fn pos_entry_mode(value: &[u8]) -> Lines {
+    let name = match exactly("PosEntryMode", value)? {
+        [0x01] => "manual",
+        [0x02] => "magnetic stripe",
+        [0x05] => "chip, by contact",
+        [0x07] => "chip, contactless",
+        [0x80] => "magnetic stripe, after the chip failed",
+        [0x90] => "magnetic stripe, all data",
+        [0x91] => "magnetic stripe, contactless",
+        _ => return Ok(Vec::new()),
+    };
+    Ok([name.into()].into())
 }
 
 fn cryptogram_information_data(value: &[u8]) -> Lines {
@@ -301,6 +355,11 @@ mod tests {
         );
         assert_eq!(read(dict::TERMINAL_TYPE, &[0x22]), ["merchant, attended, offline with online capability"]);
         assert_eq!(read(dict::TERMINAL_TYPE, &[0x14]), ["financial institution, unattended, online only"]);
+        assert_eq!(read(dict::KERNEL_IDENTIFIER, &[0x02]), ["international kernel 2"]);
+        assert_eq!(read(dict::APPLICATION_PRIORITY_INDICATOR, &[0x01]), ["priority 1"]);
+        assert_eq!(read(dict::TRANSACTION_TYPE, &[0x20]), ["refund"]);
+        assert_eq!(read(dict::TRANSACTION_TIME, &[0x09, 0x30, 0x05]), ["09:30:05"]);
+        assert_eq!(read(dict::POS_ENTRY_MODE, &[0x07]), ["chip, contactless"]);
         assert_eq!(read(dict::CRYPTOGRAM_INFORMATION_DATA, &[0x81]), ["ARQC", "service not allowed"]);
     }
 

@@ -5,6 +5,12 @@
 pub struct ApplicationPriority(pub u8);
 
 impl ApplicationPriority {
+    /// Whether the application may be selected only after the cardholder confirmed it
+    /// (EMV Book 1, 12.2.3).
+    pub fn needs_confirmation(self) -> bool {
+        self.0 & 0x80 != 0
+    }
+
     /// 1 for the highest priority to 15 for the lowest; no priority counts as 15
     /// (EMV Contactless Book B, 3.3).
     pub fn rank(self) -> u8 {
@@ -40,6 +46,7 @@ mod tests {
     fn no_priority_is_the_lowest_and_reserved_bits_do_not_count() {
         let ranks = [0x01, 0x0F, 0x00, 0xF0, 0xF2].map(|byte| ApplicationPriority(byte).rank());
         assert_eq!(ranks, [1, 15, 15, 15, 2]);
+        assert!(ApplicationPriority(0x81).needs_confirmation() && !ApplicationPriority(0x01).needs_confirmation());
     }
 
     #[test]
