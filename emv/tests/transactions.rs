@@ -24,7 +24,7 @@ use std::sync::Arc;
 use emv::apdu::Command;
 use emv::fields::{AdditionalTerminalCapabilities, Amount, Date, TerminalCapabilities, TerminalType, Ttq};
 use emv::kernel::{
-    Cvm, Database, Decision, Event, MessageId, Outcome, StartPoint, Status, Transaction, UnpredictableNumbers, c2,
+    Cvm, Database, Decision, Event, MessageId, Outcome, StartPoint, Status, Transaction, UnpredictableNumbers, c2, c3,
 };
 use emv::oda::{CaKey, CaKeys, Environment, RevocationList};
 use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits, Profile, TerminalData};
@@ -85,6 +85,7 @@ fn profile(case: &Value) -> Result<Profile, String> {
     let [kernel_id] = hex(text(&config["kernel_id"]))[..] else { return Err("a kernel identifier of one byte".into()) };
     let configuration = match kernel_id {
         0x02 => KernelConfiguration::C2(Arc::new(kernel_2(objects.clone())?)),
+        0x03 => KernelConfiguration::C3(Arc::new(kernel_3(objects.clone(), &config["kernel_flags"]))),
         other => return Err(format!("kernel {other} is not there")),
     };
     let combination = Combination {
@@ -124,6 +125,17 @@ fn kernel_2(mut objects: Database) -> Result<c2::Configuration, String> {
         objects.set(dict::TERMINAL_ACTION_CODE_ONLINE, &[0xFF; 5]);
     }
     c2::Configuration::from_objects(&objects).map_err(|error| error.to_string())
+}
+
+fn kernel_3(objects: Database, flags: &Value) -> c3::Configuration {
+    let flag = |name: &str| flags[name].as_bool().unwrap_or(false);
+    let options = c3::Options {
+        fdda_for_online: flag("fddaForOnlineSupported"),
+        display_available_spending_amount: flag("displayAvailableSpendingAmount"),
+        manual_cash_check: flag("aucManualCheckSupported"),
+        cashback_check: flag("aucCashbackCheckSupported"),
+    };
+    c3::Configuration { options, objects }
 }
 
 /// The terminal's own data. The objects of the configuration stand above them, so that what the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use emv::dict;
 use emv::fields::{Amount, Ttq};
-use emv::kernel::{Database, c2};
+use emv::kernel::{Database, c2, c3};
 use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits};
 use emv::tlv::Tag;
 use toml::Spanned;
@@ -62,6 +62,13 @@ pub(super) fn applications(
             }
             let configuration = c2::Configuration::from_objects(&objects);
             KernelConfiguration::C2(Arc::new(configuration.map_err(|error| source.error(scheme.kernel.span(), error))?))
+        }
+        3 => {
+            limits.contactless_transaction_limit = transaction_limit;
+            limits.contactless_floor_limit = floor_limit;
+            limits.cvm_required_limit = cvm_limit;
+            limits.ttq = ttq;
+            KernelConfiguration::C3(Arc::new(c3::Configuration::from_objects(objects)))
         }
         other => return Err(source.error(scheme.kernel.span(), format!("there is no kernel {other}; 2 and 3 are"))),
     };

@@ -10,6 +10,7 @@
 //! It ends with [`Output::Finished`]; after that it gives nothing and takes nothing.
 
 pub mod c2;
+pub mod c3;
 mod database;
 mod outcome;
 pub mod shared;
@@ -118,6 +119,8 @@ pub enum OdaMethod {
 pub enum Kernel {
     /// Kernel 2.
     C2(c2::Kernel2),
+    /// Kernel 3.
+    C3(c3::Kernel3),
 }
 
 impl Kernel {
@@ -127,6 +130,9 @@ impl Kernel {
             KernelConfiguration::C2(configuration) => {
                 Kernel::C2(c2::Kernel2::activate(Arc::clone(profile), configuration, start, now))
             }
+            KernelConfiguration::C3(configuration) => {
+                Kernel::C3(c3::Kernel3::activate(Arc::clone(profile), configuration, start, now))
+            }
         }
     }
 
@@ -134,6 +140,7 @@ impl Kernel {
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         match self {
             Kernel::C2(kernel) => kernel.handle(input, now),
+            Kernel::C3(kernel) => kernel.handle(input, now),
         }
     }
 
@@ -141,6 +148,7 @@ impl Kernel {
     pub fn poll(&mut self) -> Option<Output> {
         match self {
             Kernel::C2(kernel) => kernel.poll(),
+            Kernel::C3(kernel) => kernel.poll(),
         }
     }
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 pub use combination::{Aid, Combination, InvalidAid, InvalidKernelId, KernelId, Limits};
 pub use terminal::TerminalData;
 
-use crate::kernel::c2;
+use crate::kernel::{c2, c3};
 use crate::oda::{CaKeys, RevocationList};
 
 /// All that the transactions of a terminal have in common.
@@ -57,4 +57,6 @@ impl Profile {
 pub enum KernelConfiguration {
     /// Kernel 2.
     C2(Arc<c2::Configuration>),
+    /// Kernel 3.
+    C3(Arc<c3::Configuration>),
 }

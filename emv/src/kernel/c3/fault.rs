@@ -1,0 +1,135 @@
+//! What goes wrong, and how each of it ends the transaction.
+
+use core::time::Duration;
+
+use super::State;
+use super::context::Context;
+use crate::apdu::StatusWord;
+use crate::kernel::{AlternateInterface, Decision, Event, MessageId, Outcome, StartPoint, Status, UiRequest};
+
+/// What ends a transaction before the kernel decides. Each is numbered as the requirement that
+/// detects it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The FCI is malformed, or has no PDOL that fits a command (4.1.1.4).
+    FciMalformed,
+    /// No response, or one without a status word (4.1.1.2).
+    NoResponse,
+    /// Stopped by the terminal.
+    Cancelled,
+    /// The card wants another interface (5.2.2.2, `6984`).
+    OtherInterfaceWanted,
+    /// The card wants another application to be selected (5.2.2.2, `6985`).
+    NextApplicationWanted,
+    /// The cardholder must act on the phone first (5.2.2.2, `6986`).
+    SeePhone,
+    /// GET PROCESSING OPTIONS was refused in another way (5.2.2.2).
+    GpoRefused(StatusWord),
+    /// The response to GET PROCESSING OPTIONS is not of format 2 (5.2.1.2, 4.1.1.4).
+    GpoMalformed,
+    /// The AFL is malformed, or names more records than are read (4.1.1.4).
+    AflInvalid,
+    /// READ RECORD was refused (5.3.2.1; EMV Book 3, 10.2).
+    RecordRefused(StatusWord),
+    /// A record is malformed (4.1.1.4).
+    RecordMalformed,
+    /// An object came more than once (5.4.2.2).
+    DataRedundant,
+    /// An object that every card must give is missing (5.4.2.1).
+    MandatoryDataMissing,
+    /// An object has not its length (4.1.1.4).
+    DataMalformed,
+    /// The card is not for cash, and can be inserted (5.5.1.3).
+    CashNotAllowed,
+    /// The card is not for cashback, and can be inserted (5.5.1.4).
+    CashbackNotAllowed,
+    /// fDDA failed, and the card prefers its contacts (5.6.1.2).
+    ContactChipPreferred,
+}
+
+impl Fault {
+    /// The stable name, for logs and traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Fault::FciMalformed => "FCI malformed",
+            Fault::NoResponse => "no response",
+            Fault::Cancelled => "cancelled",
+            Fault::OtherInterfaceWanted => "the card wants another interface",
+            Fault::NextApplicationWanted => "the card wants another application",
+            Fault::SeePhone => "the cardholder must act on the phone",
+            Fault::GpoRefused(_) => "GET PROCESSING OPTIONS refused",
+            Fault::GpoMalformed => "response to GET PROCESSING OPTIONS malformed",
+            Fault::AflInvalid => "AFL invalid",
+            Fault::RecordRefused(_) => "READ RECORD refused",
+            Fault::RecordMalformed => "record malformed",
+            Fault::DataRedundant => "data object given twice",
+            Fault::MandatoryDataMissing => "mandatory data object missing",
+            Fault::DataMalformed => "data object malformed",
+            Fault::CashNotAllowed => "not for cash",
+            Fault::CashbackNotAllowed => "not for cashback",
+            Fault::ContactChipPreferred => "fDDA failed, contacts preferred",
+        }
+    }
+
+    /// How it ends the transaction: the one place where a fault becomes an outcome.
+    fn outcome(self) -> Outcome {
+        let failed = |message| UiRequest::new(message, Status::ProcessingError);
+        match self {
+            Fault::NoResponse => starting_at(StartPoint::B, Decision::TryAgain),
+            Fault::NextApplicationWanted => starting_at(StartPoint::C, Decision::SelectNext),
+            Fault::SeePhone => {
+                let request = failed(MessageId::SeePhone).held_for(SEE_PHONE_TIME);
+                let mut outcome = showing(request, starting_at(StartPoint::B, Decision::TryAgain));
+                outcome.ui_on_restart = Some(UiRequest::new(MessageId::SeePhone, Status::ReadyToRead));
+                outcome.field_off = Some(SEE_PHONE_TIME);
+                outcome
+            }
+            Fault::OtherInterfaceWanted | Fault::CashNotAllowed | Fault::CashbackNotAllowed => {
+                showing(failed(MessageId::InsertOrSwipeCard), Outcome::new(Decision::TryAnotherInterface))
+            }
+            Fault::ContactChipPreferred => {
+                let mut outcome = showing(failed(MessageId::InsertCard), Outcome::new(Decision::TryAnotherInterface));
+                outcome.alternate_interface = Some(AlternateInterface::ContactChip);
+                outcome
+            }
+            Fault::Cancelled => Outcome::new(Decision::EndApplication),
+            // 4.2.1.1
+            Fault::FciMalformed
+            | Fault::GpoRefused(_)
+            | Fault::GpoMalformed
+            | Fault::AflInvalid
+            | Fault::RecordRefused(_)
+            | Fault::RecordMalformed
+            | Fault::DataRedundant
+            | Fault::MandatoryDataMissing
+            | Fault::DataMalformed => {
+                showing(failed(MessageId::TryAnotherCard), Outcome::new(Decision::EndApplication))
+            }
+        }
+    }
+}
+
+/// How long the field is off, and the message stays, for a phone to notice (5.2.2.2).
+const SEE_PHONE_TIME: Duration = Duration::from_millis(1300);
+
+fn starting_at(start: StartPoint, decision: Decision) -> Outcome {
+    let mut outcome = Outcome::new(decision);
+    outcome.start = Some(start);
+    outcome
+}
+
+fn showing(request: UiRequest, mut outcome: Outcome) -> Outcome {
+    outcome.ui_on_outcome = Some(request);
+    outcome
+}
+
+impl Context {
+    /// Ends the transaction as the fault demands.
+    pub(super) fn fail(&mut self, fault: Fault) -> State {
+        self.record(Event::CardFault(fault.name()));
+        let mut outcome = fault.outcome();
+        outcome.ui_on_outcome = outcome.ui_on_outcome.map(|request| self.in_language(request));
+        outcome.ui_on_restart = outcome.ui_on_restart.map(|request| self.in_language(request));
+        self.finish(outcome)
+    }
+}

@@ -1,0 +1,82 @@
+//! Kernel 3 in EMV mode: qVSDC (EMV Contactless Book C-3 2.10, chapter 5).
+//!
+//! A file for each section of the chapter: 5.2 [`initiate`], 5.3 [`read_application_data`], 5.4
+//! [`card_read_complete`], 5.5 [`restrictions`], 5.6 [`authentication`], 5.7 [`verification`], 5.8
+//! and 5.9 [`completion`]. The card has done its part when 5.3 ends; the rest is the kernel's alone.
+
+mod authentication;
+mod card_read_complete;
+mod completion;
+mod configuration;
+mod context;
+mod fault;
+mod initiate;
+mod read_application_data;
+mod restrictions;
+mod verification;
+
+use alloc::sync::Arc;
+use core::mem;
+
+pub use configuration::{Configuration, Options};
+pub use fault::Fault;
+
+use super::{Input, Output, Start};
+use crate::Instant;
+use crate::apdu::Response;
+use crate::profile::Profile;
+use context::Context;
+
+/// Kernel 3, from its activation to its outcome.
+#[derive(Debug)]
+pub struct Kernel3 {
+    state: State,
+    context: Context,
+}
+
+/// What the kernel waits for. A state is consumed by the response that ends it.
+#[derive(Debug)]
+enum State {
+    /// GET PROCESSING OPTIONS was sent (5.2).
+    GpoResponse(initiate::GpoResponse),
+    /// READ RECORD was sent (5.3).
+    RecordResponse(read_application_data::RecordResponse),
+    /// The outcome was given.
+    Finished,
+}
+
+impl Kernel3 {
+    /// Starts the kernel, up to its first command.
+    pub fn activate(profile: Arc<Profile>, configuration: &Arc<Configuration>, start: Start, _now: Instant) -> Self {
+        let mut context = Context::new(profile, Arc::clone(configuration), &start);
+        let state = initiate::start(&start, &mut context).unwrap_or_else(|fault| context.fail(fault));
+        Kernel3 { state, context }
+    }
+
+    /// Takes what happened. A kernel that has finished takes nothing.
+    pub fn handle(&mut self, input: Input<'_>, _now: Instant) {
+        let response = match input {
+            Input::Response(bytes) => Response::parse(bytes).map_err(|_| Fault::NoResponse),
+            Input::CardLost => Err(Fault::NoResponse),
+            Input::Cancel => Err(Fault::Cancelled),
+            Input::Data(_) | Input::Deadline => return,
+        };
+        let state = mem::replace(&mut self.state, State::Finished);
+        self.state = state.next(response, &mut self.context).unwrap_or_else(|fault| self.context.fail(fault));
+    }
+
+    /// Gives the next thing to do, if there is one.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.context.outputs.pop_front()
+    }
+}
+
+impl State {
+    fn next(self, response: Result<Response<'_>, Fault>, context: &mut Context) -> Result<State, Fault> {
+        match self {
+            State::GpoResponse(state) => state.response(response?, context),
+            State::RecordResponse(state) => state.response(response?, context),
+            State::Finished => Ok(State::Finished),
+        }
+    }
+}
