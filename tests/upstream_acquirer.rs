@@ -1,0 +1,160 @@
+//! The host link and the simulated acquirer: what the terminal believes of the money, and where it is.
+
+#[path = "support/chip_data.rs"]
+mod chip_data;
+#[path = "support/upstream.rs"]
+mod upstream;
+
+use std::time::Duration;
+
+use tender_sim::acquirer::{Acquirer, Cryptogram, Rules, WireFormat};
+use tenderd::upstream::{AuthorisationRequest, Decision, Host, HostError, NoAnswer, NotSent, Reversal};
+use upstream::{acceptor, chip_sale, config, reversal, sale};
+
+const VISA: &[u8] = &[0xA0, 0x00, 0x00, 0x00, 0x03, 0x10, 0x10];
+const MASTERCARD: &[u8] = &[0xA0, 0x00, 0x00, 0x00, 0x04, 0x10, 0x10];
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn acquirer(rules: &str) -> Acquirer {
+    let format = WireFormat::named("bcd").unwrap();
+    Acquirer::start("127.0.0.1:0", format, Rules::parse(rules).unwrap()).unwrap()
+}
+
+fn host_of(acquirer: &Acquirer) -> Host {
+    let settings = "dialect = 'bcd'\nresponse_timeout_ms = 500\nbackoff_initial_ms = 10";
+    Host::start(config(acquirer.address(), settings), acceptor())
+}
+
+/// Asks for an authorisation that is not answered for good; takes it back as the terminal does.
+async fn in_doubt(host: &Host, sale: &AuthorisationRequest) -> HostError {
+    let error = host.authorise(sale).await.unwrap_err();
+    assert!(error.is_reversal_needed(), "{error}");
+    assert!(host.reverse(&reversal(sale)).await.unwrap().is_final());
+    error
+}
+
+#[tokio::test]
+async fn cards_of_each_cryptogram_version_are_verified_and_answered_by_their_issuer() {
+    let acquirer = acquirer("");
+    let host = host_of(&acquirer);
+    let personalities = [
+        ("visa-online", VISA),
+        ("visa-online-cvn10", VISA),
+        ("visa-online-cvn17", VISA),
+        ("mastercard-online", MASTERCARD),
+    ];
+    for (stan, (personality, aid)) in (1..).zip(personalities) {
+        let record = chip_data::data_record(personality);
+        let answer = host.authorise(&chip_sale(stan, &record, chip_data::track2(&record), aid)).await.unwrap();
+        assert_eq!(answer.decision, Decision::Approved, "{personality}");
+        assert!(answer.issuer_data.issuer_authentication_data.is_some(), "{personality}");
+        let entry = acquirer.ledger().entries.pop().unwrap();
+        assert_eq!((entry.cryptogram, entry.stands()), (Cryptogram::Verified, 1250), "{personality}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_amount_makes_the_cryptogram_wrong() {
+    let acquirer = acquirer("");
+    let record = chip_data::data_record("visa-online");
+    let mut sale = chip_sale(1, &record, chip_data::track2(&record), VISA);
+    let amount = sale.icc_data.windows(6).position(|window| window == [0, 0, 0, 0, 0x12, 0x50]).unwrap();
+    sale.icc_data[amount + 5] = 0x51;
+    let answer = host_of(&acquirer).authorise(&sale).await.unwrap();
+    assert_eq!((answer.decision, answer.response_code.to_string().as_str()), (Decision::Declined, "82"));
+    assert_eq!(acquirer.ledger().total(), 0);
+}
+
+#[tokio::test]
+async fn whatever_becomes_of_an_answer_no_money_stays_that_the_terminal_does_not_know_of() {
+    for delivery in ["none", "drop-line", "malformed", "other-stan"] {
+        let acquirer = acquirer(&format!("[[rule]]\nthen.delivery = '{delivery}'\ntimes = 1"));
+        let host = host_of(&acquirer);
+        in_doubt(&host, &sale(1, 1250)).await;
+        let ledger = acquirer.ledger();
+        assert_eq!((ledger.entries[0].approved, ledger.total()), (1250, 0), "{delivery}");
+        assert!(host.authorise(&sale(3, 700)).await.unwrap().decision.is_approved(), "{delivery}");
+        assert_eq!(acquirer.ledger().total(), 700, "{delivery}");
+    }
+}
+
+#[tokio::test]
+async fn a_late_answer_is_reversed_and_then_nobodys() {
+    let acquirer = acquirer("[[rule]]\nwhen.amount = 1250\nthen.delay_ms = 700");
+    let host = host_of(&acquirer);
+    assert_eq!(in_doubt(&host, &sale(1, 1250)).await, NoAnswer::TimedOut.into());
+    // The late answer arrives while this one waits for its own.
+    let slow = sale(3, 1250);
+    assert_eq!(in_doubt(&host, &slow).await, NoAnswer::TimedOut.into());
+    assert!(host.authorise(&sale(5, 700)).await.unwrap().decision.is_approved());
+    assert_eq!(acquirer.ledger().total(), 700);
+}
+
+#[tokio::test]
+async fn a_reversal_is_sent_again_until_it_is_answered_and_counts_once() {
+    let rules = "
+        [[rule]]
+        then.delivery = 'none'
+        [[rule]]
+        when.mti = ['0400']
+        then.delivery = 'drop-line'
+        [[rule]]
+        when.mti = ['0401']
+        then.response = '91'
+        times = 1
+    ";
+    let acquirer = acquirer(rules);
+    let host = host_of(&acquirer);
+    let sale = sale(1, 1250);
+    assert!(host.authorise(&sale).await.is_err());
+    let first = reversal(&sale);
+    assert!(host.reverse(&first).await.unwrap_err().is_reversal_needed());
+    let repeat = Reversal { is_repeat: true, ..first };
+    assert!(!host.reverse(&repeat).await.unwrap().is_final());
+    assert!(host.reverse(&repeat).await.unwrap().is_final());
+    let ledger = acquirer.ledger();
+    assert_eq!((ledger.total(), ledger.reversals), (0, 3));
+}
+
+#[tokio::test]
+async fn a_part_is_approved_and_declines_say_why() {
+    let rules = "
+        [[rule]]
+        when.cents = 10
+        then.response = '10'
+        [[rule]]
+        when.cents = 51
+        then.response = '51'
+    ";
+    let acquirer = acquirer(rules);
+    let host = host_of(&acquirer);
+    let partial = host.authorise(&sale(1, 1010)).await.unwrap();
+    assert_eq!(partial.decision, Decision::PartiallyApproved(emv::fields::Amount::from(505)));
+    let declined = host.authorise(&sale(2, 1051)).await.unwrap();
+    assert_eq!(
+        (declined.decision, declined.response_code.meaning().customer),
+        (Decision::Declined, "insufficient-funds")
+    );
+    assert_eq!(acquirer.ledger().total(), 505);
+}
+
+#[tokio::test]
+async fn a_host_that_restarts_between_two_sales_is_connected_to_anew() {
+    let acquirer = acquirer("");
+    let host = host_of(&acquirer);
+    assert!(host.authorise(&sale(1, 100)).await.is_ok());
+    acquirer.drop_lines();
+    // Whether the link has seen the end of the connection yet or not, no money may be in doubt unnoticed.
+    match host.authorise(&sale(2, 200)).await {
+        Ok(answer) => assert!(answer.decision.is_approved()),
+        Err(error) => {
+            assert!(error.is_reversal_needed() || matches!(error, HostError::NotSent(NotSent::ConnectionLost(_))))
+        }
+    }
+    assert!(host.authorise(&sale(3, 300)).await.unwrap().decision.is_approved());
+    let address = acquirer.address();
+    acquirer.ledger_when(PATIENCE, |ledger| ledger.entries.len() >= 2);
+    drop(acquirer);
+    let nobody = Host::start(config(address, "dialect = 'bcd'"), acceptor());
+    assert!(!nobody.authorise(&sale(4, 400)).await.unwrap_err().is_reversal_needed());
+}
