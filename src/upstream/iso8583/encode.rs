@@ -47,7 +47,8 @@ pub enum EncodeError {
 /// Values that are shorter than their fixed field are filled: digits with zeros on the left, text with spaces on the
 /// right.
 pub fn encode(message: &Message, dialect: &Dialect) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
-    let mut body = Zeroizing::new(Vec::with_capacity(1024));
+    // Room for any message that is usual, so that no half of one is left behind where the buffer grew.
+    let mut body = Zeroizing::new(Vec::with_capacity(4096));
     let mut bitmap = [0u8; 16];
     for (number, value) in message.fields() {
         let format = dialect.format(number).ok_or(EncodeError::NoSuchField(number))?;
