@@ -151,6 +151,15 @@ impl Journal {
         self.find_all(&tokens)
     }
 
+    /// How many transactions there are, modulo 2^32.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn transaction_count(&self) -> Result<u32, JournalError> {
+        let count: i64 = self.query_one("SELECT count(*) FROM journal WHERE event = 'created'")?;
+        Ok(count as u32)
+    }
+
     /// The STAN that was used last.
     pub fn last_stan(&self) -> Result<Option<Stan>, JournalError> {
         let rows =

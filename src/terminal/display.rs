@@ -1,10 +1,47 @@
 //! What the customer and the cashier read.
 
+use std::time::Duration;
+
 use emv::kernel::{MessageId, UiRequest, ValueQualifier};
 
 use emv::fields::Amount;
 
 use super::{Currency, Cvm, FinalResult, Phase, Transaction};
+
+/// A display whose messages may have to stay for a while (EMV Contactless Book A, 8.1.1.16).
+#[derive(Debug, Default)]
+pub(super) struct Display {
+    text: String,
+    is_held: bool,
+    next: Option<(String, Duration)>,
+}
+
+impl Display {
+    /// What it says.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Shows a text, or keeps it until the present one has stood for as long as it must; gives for how
+    /// long the new one must stand, if it is shown and new.
+    pub(super) fn show(&mut self, text: String, hold_time: Duration) -> Option<Duration> {
+        if self.is_held {
+            self.next = Some((text, hold_time));
+            return None;
+        }
+        let is_new = self.text != text;
+        self.text = text;
+        self.is_held = !hold_time.is_zero();
+        (is_new || self.is_held).then_some(hold_time)
+    }
+
+    /// The present text has stood for as long as it must: shows what was kept.
+    pub(super) fn hold_is_over(&mut self) -> Option<Duration> {
+        self.is_held = false;
+        let (text, hold_time) = self.next.take()?;
+        self.show(text, hold_time)
+    }
+}
 
 /// The text of a standard message (EMV Contactless Book A, 9.4). Messages that are not known leave
 /// the display as it is.
@@ -88,5 +125,31 @@ fn ending_text(transaction: &Transaction) -> String {
             format!("Approved: {} {currency}{signature}", currency.decimal(amount))
         }
         (None, None) => "Done".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELD: Duration = Duration::from_millis(1300);
+
+    #[test]
+    fn a_held_message_stays_until_its_time_is_over() {
+        let mut display = Display::default();
+        assert_eq!(display.show("See phone".into(), HELD), Some(HELD));
+        assert_eq!(display.show("Present card".into(), Duration::ZERO), None);
+        assert_eq!(display.show("Processing".into(), Duration::ZERO), None);
+        assert_eq!(display.text(), "See phone");
+        assert_eq!(display.hold_is_over(), Some(Duration::ZERO));
+        assert_eq!(display.text(), "Processing", "the latest of those that waited");
+    }
+
+    #[test]
+    fn a_balance_is_shown_in_its_currency() {
+        let mut request = UiRequest::new(MessageId::Approved, emv::kernel::Status::NotApplicable);
+        request.value =
+            Some(emv::kernel::Value { qualifier: ValueQualifier::Balance, minor_units: 9, currency: [0x09, 0x78] });
+        assert_eq!(customer_text(&request).unwrap(), "Approved\nBalance 0.09 EUR");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use emv::apdu::Command;
 use emv::kernel::{Event, Outcome, UiRequest};
@@ -49,8 +50,8 @@ pub(super) enum Progress {
 /// What a tap wants that is not a command to the card.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// A card; the same one after its removal, or another.
-    Card,
+    /// A card, once the field has been off for this long.
+    Card(Duration),
     /// The card's removal.
     Removal,
     /// The issuer's answer, for an Outcome that is to go online and come back.
@@ -97,14 +98,16 @@ fn converse(tap: &mut Tap, card: &mut dyn CardChannel, cancelled: &AtomicBool, t
 ///
 /// Powering the field is the reader's business: it does so while it is armed, and no longer.
 pub(super) fn drain(tap: &mut Tap, tell: &dyn Fn(Progress)) -> Result<Command, Next> {
+    let mut field_off = Duration::ZERO;
     loop {
         match tap.poll().expect("a tap wants something until it is finished") {
             Output::Ui(request) => tell(Progress::Ui(request)),
             Output::Record(event) => tell(Progress::Record(event)),
-            Output::FieldOn | Output::FieldOff { .. } | Output::Wait(_) => {}
+            Output::FieldOff { hold_time } => field_off = hold_time,
+            Output::FieldOn | Output::Wait(_) => {}
             Output::DataNeeded(_) => tap.handle(Input::Data(&[]), emv::Instant::default()),
             Output::Transmit(command) => return Ok(command),
-            Output::Poll => return Err(Next::Card),
+            Output::Poll => return Err(Next::Card(field_off)),
             Output::AwaitRemoval => return Err(Next::Removal),
             Output::AwaitOnlineResponse(outcome) => return Err(Next::OnlineResponse(outcome)),
             Output::Finished(outcome) => return Err(Next::Finished(outcome)),
@@ -116,6 +119,6 @@ fn now(card: &dyn CardChannel) -> emv::Instant {
     instant(card.now())
 }
 
-fn instant(since_start: std::time::Duration) -> emv::Instant {
+fn instant(since_start: Duration) -> emv::Instant {
     emv::Instant::from_micros(since_start.as_micros().try_into().unwrap_or(u64::MAX))
 }

@@ -1,5 +1,7 @@
 //! The way to the card: arming readers, following a tap, and what it leaves behind.
 
+use std::time::Duration;
+
 use emv::fields::Date;
 use emv::kernel::{Outcome, Transaction as TapTransaction};
 use emv::tap::{Autorun, Input as TapInput, Tap};
@@ -41,12 +43,15 @@ impl Engine {
                     self.conversation_panicked(&id);
                 }
             }
+            reader::Event::CardSeen(id, _) => self.stations.note_card(&id, true),
+            reader::Event::CardRemoved(id) => {
+                self.stations.note_card(&id, false);
+                if let Some(token) = self.stations.token_of(&id) {
+                    self.card_removed(&token);
+                }
+            }
             // The conversation itself tells what concerns a transaction.
-            reader::Event::CardSeen(..)
-            | reader::Event::CardLost(_)
-            | reader::Event::Collision(_)
-            | reader::Event::Released(_)
-            | reader::Event::CardRemoved(_) => {}
+            reader::Event::CardLost(_) | reader::Event::Collision(_) | reader::Event::Released(_) => {}
         }
     }
 
@@ -54,7 +59,8 @@ impl Engine {
     pub(super) fn start_tap(&mut self, token: &Token, wanted: Option<&str>) {
         let numbers = self.unpredictable_numbers();
         let request = self.open[token].transaction().request().clone();
-        let transaction = tap_transaction(&request, (self.inputs.now)(), &self.config);
+        self.sequence_counter = self.sequence_counter.wrapping_add(1);
+        let transaction = tap_transaction(&request, self.sequence_counter, (self.inputs.now)(), &self.config);
         let tap = Tap::new(self.config.profile.clone(), transaction, numbers, Autorun::No);
         self.continue_tap(token, Box::new(tap), wanted);
     }
@@ -81,20 +87,42 @@ impl Engine {
             self.tap_progress(token, progress);
         }
         match next {
-            Err(Next::Card | Next::Removal) => self.arm(token, *tap, wanted),
+            Err(Next::Card(field_off)) => self.arm(token, *tap, wanted, field_off),
             Err(next) => self.paused(token, tap, next),
             Ok(command) => unreachable!("{command:?} without a card"),
         }
     }
 
     /// Arms every reader that the transaction may use; the first that sees a card takes the tap.
-    fn arm(&mut self, token: &Token, tap: Tap, wanted: Option<&str>) {
+    fn arm(&mut self, token: &Token, tap: Tap, wanted: Option<&str>, field_off: Duration) {
         let Some(open) = self.open.get_mut(token) else { return };
         open.waits += 1;
         let wait = open.waits;
         open.seat = Some(Seat::new(tap));
         self.later(self.config.card_timeout, Message::Deadline(token.clone(), wait));
-        self.arm_readers(token, wanted);
+        if field_off.is_zero() {
+            self.arm_readers(token, wanted);
+        } else {
+            // A phone needs the time to notice that the field is gone.
+            self.later(field_off, Message::FieldOn(token.clone(), wait));
+        }
+    }
+
+    /// The field has been off for long enough.
+    pub(super) fn field_on(&mut self, token: &Token, wait: u64) {
+        let Some(open) = self.open.get(token).filter(|open| open.waits == wait) else { return };
+        let wanted = open.transaction().request().reader.clone();
+        self.arm_readers(token, wanted.as_deref());
+    }
+
+    /// The card has left the field of a transaction that waits for that.
+    fn card_removed(&mut self, token: &Token) {
+        let Some(open) = self.open.get_mut(token).filter(|open| open.awaits_removal) else { return };
+        open.awaits_removal = false;
+        let Some(mut tap) = open.waiting_tap.take() else { return };
+        tap.handle(TapInput::CardRemoved, emv::Instant::default());
+        let wanted = open.transaction().request().reader.clone();
+        self.continue_tap(token, tap, wanted.as_deref());
     }
 
     fn arm_readers(&mut self, token: &Token, wanted: Option<&str>) {
@@ -171,9 +199,17 @@ impl Engine {
 
     fn paused(&mut self, token: &Token, tap: Box<Tap>, next: Next) {
         match next {
-            Next::Card | Next::Removal => {
+            Next::Card(field_off) => {
                 let wanted = self.open.get(token).and_then(|open| open.transaction().request().reader.clone());
-                self.arm(token, *tap, wanted.as_deref());
+                self.arm(token, *tap, wanted.as_deref(), field_off);
+            }
+            Next::Removal => {
+                let Some(open) = self.open.get_mut(token) else { return };
+                open.waiting_tap = Some(tap);
+                open.awaits_removal = true;
+                if !self.stations.is_card_present(token) {
+                    self.card_removed(token);
+                }
             }
             Next::OnlineResponse(outcome) => {
                 if let Some(open) = self.open.get_mut(token) {
@@ -203,15 +239,19 @@ impl Engine {
     }
 
     fn conversation_panicked(&mut self, id: &reader::ReaderId) {
-        let token = self.stations.views().find(|view| view.name == id.as_str()).and_then(|view| view.token);
-        if let Some(token) = token {
+        if let Some(token) = self.stations.token_of(id) {
             self.feed(&token, Input::InternalError);
         }
     }
 }
 
 /// The transaction as kernels see it, in the terminal's local time.
-fn tap_transaction(request: &Request, now: Timestamp, config: &crate::config::Config) -> TapTransaction {
+fn tap_transaction(
+    request: &Request,
+    sequence_counter: u32,
+    now: Timestamp,
+    config: &crate::config::Config,
+) -> TapTransaction {
     let local = config.time_zone.to_datetime(now);
     let bcd = |number: i8| (number / 10 * 16 + number % 10) as u8;
     let year = (local.year() % 100) as i8;
@@ -224,7 +264,7 @@ fn tap_transaction(request: &Request, now: Timestamp, config: &crate::config::Co
         transaction_type: request.kind.code(),
         date: date.expect("a calendar date"),
         time: [bcd(local.hour()), bcd(local.minute()), bcd(local.second())],
-        sequence_counter: 0,
+        sequence_counter,
     }
 }
 

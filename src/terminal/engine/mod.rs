@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use self::stations::Stations;
-use super::display;
+use super::display::{self, Display};
 use super::driver::{Progress, Seat};
 use super::handle::{Call, Status, Terminal};
 use super::tap_result::TapRecords;
@@ -68,6 +68,10 @@ enum Message {
     Reversal(Token, Result<ReversalAnswer, HostError>),
     /// Nobody presented a card in time; the number tells which wait is meant.
     Deadline(Token, u64),
+    /// The field of the wait with this number has been off for long enough.
+    FieldOn(Token, u64),
+    /// A message has stood for as long as it must.
+    HoldOver(Token),
     RetryJournal,
 }
 
@@ -79,7 +83,9 @@ impl Message {
             Message::Tap(token, _)
             | Message::Answer(token, _)
             | Message::Reversal(token, _)
-            | Message::Deadline(token, _) => Some(token),
+            | Message::Deadline(token, _)
+            | Message::FieldOn(token, _)
+            | Message::HoldOver(token) => Some(token),
             Message::Reader(_) | Message::RetryJournal => None,
         }
     }
@@ -94,13 +100,15 @@ struct Open {
     notes: Vec<Record>,
     /// Where the tap waits for a card, or the seat of the conversation that has it.
     seat: Option<Arc<Seat>>,
-    /// The tap, while it waits for the issuer's answer.
+    /// The tap, while it waits for the issuer's answer or for the card's removal.
     waiting_tap: Option<Box<Tap>>,
+    /// Whether it is the card's removal.
+    awaits_removal: bool,
     records: TapRecords,
     /// The kernel's data for the acquirer. It is gone once the acquirer has answered.
     outcome: Option<Outcome>,
     /// What the customer's display says.
-    customer: String,
+    customer: Display,
     /// Counts the waits for a card, so that a deadline of an earlier one is known.
     waits: u64,
 }
@@ -116,6 +124,8 @@ pub struct Engine {
     open: HashMap<Token, Open>,
     stations: Stations,
     status: Status,
+    /// Transaction Sequence Counter: how many taps were begun.
+    sequence_counter: u32,
     inputs: Inputs,
     changes: mpsc::UnboundedSender<Change>,
     inbox: mpsc::UnboundedSender<Message>,
@@ -151,6 +161,7 @@ impl Engine {
             stations: Stations::default(),
             status: Status::idle(config.mode),
             open: HashMap::new(),
+            sequence_counter: journal.transaction_count()?,
             config,
             journal,
             storage_key,
@@ -180,7 +191,9 @@ impl Engine {
     pub async fn run(mut self) {
         let mut last_status = self.status();
         loop {
+            // Readers first: that a card came is known before what its conversation tells.
             let message = tokio::select! {
+                biased;
                 Some(event) = self.inputs.readers.recv() => Message::Reader(event),
                 Some(message) = self.messages.recv() => message,
                 else => return,
@@ -222,6 +235,13 @@ impl Engine {
             Message::Deadline(token, wait) => {
                 if self.open.get(&token).is_some_and(|open| open.waits == wait) {
                     self.feed(&token, Input::Deadline);
+                }
+            }
+            Message::FieldOn(token, wait) => self.field_on(&token, wait),
+            Message::HoldOver(token) => {
+                let held = self.open.get_mut(&token).and_then(|open| open.customer.hold_is_over());
+                if let Some(hold_time) = held {
+                    self.shown(&token, hold_time);
                 }
             }
             Message::RetryJournal => {
@@ -303,16 +323,23 @@ impl Engine {
 
     fn view_open(&self, token: &Token) -> Option<TransactionView> {
         let open = self.open.get(token)?;
-        Some(TransactionView::new(open.shown.as_deref()?, &open.customer, !self.stations.is_empty()))
+        Some(TransactionView::new(open.shown.as_deref()?, open.customer.text(), !self.stations.is_empty()))
     }
 
     fn show(&mut self, token: &Token, request: &emv::kernel::UiRequest) {
         self.stations.indicate(token, request.status);
         let (Some(open), Some(text)) = (self.open.get_mut(token), display::customer_text(request)) else { return };
-        if open.customer != text {
-            open.customer = text;
-            self.publish(token);
+        if let Some(hold_time) = open.customer.show(text, request.hold_time) {
+            self.shown(token, hold_time);
         }
+    }
+
+    /// A message has been shown: tells so, and minds how long it must stay.
+    fn shown(&mut self, token: &Token, hold_time: Duration) {
+        if !hold_time.is_zero() {
+            self.later(hold_time, Message::HoldOver(token.clone()));
+        }
+        self.publish(token);
     }
 
     fn tell(&self, change: Change) {
@@ -372,9 +399,10 @@ impl Open {
             notes: Vec::new(),
             seat: None,
             waiting_tap: None,
+            awaits_removal: false,
             records: TapRecords::default(),
             outcome: None,
-            customer: String::new(),
+            customer: Display::default(),
             waits: 0,
         }
     }

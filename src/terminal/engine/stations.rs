@@ -16,6 +16,7 @@ pub(super) struct Stations(BTreeMap<ReaderId, Station>);
 struct Station {
     reader: Reader,
     view: ReaderView,
+    has_card: bool,
 }
 
 impl Stations {
@@ -30,7 +31,7 @@ impl Stations {
     /// Takes in a reader that was attached; one that comes back goes on with what it did.
     pub(super) fn attach(&mut self, reader: Reader) -> ReaderView {
         let view = ReaderView::idle(&reader);
-        let station = self.0.entry(reader.id().clone()).or_insert(Station { reader, view });
+        let station = self.0.entry(reader.id().clone()).or_insert(Station { reader, view, has_card: false });
         station.view.clone()
     }
 
@@ -73,6 +74,23 @@ impl Stations {
         station.view.token = token.cloned();
         station.view.state = state;
         Some(station.view.clone())
+    }
+
+    /// Notes whether a card is in a reader's field.
+    pub(super) fn note_card(&mut self, id: &ReaderId, has_card: bool) {
+        if let Some(station) = self.0.get_mut(id) {
+            station.has_card = has_card;
+        }
+    }
+
+    /// Whether a card is in the field of a reader that works for a transaction.
+    pub(super) fn is_card_present(&self, token: &Token) -> bool {
+        self.0.values().any(|station| station.has_card && station.view.token.as_ref() == Some(token))
+    }
+
+    /// The transaction that a reader works for.
+    pub(super) fn token_of(&self, id: &ReaderId) -> Option<Token> {
+        self.0.get(id)?.view.token.clone()
     }
 
     /// The readers that work for a transaction.
