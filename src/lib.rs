@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod config;
+pub mod ctl;
 pub mod daemon;
 pub mod journal;
 pub mod keys;

@@ -1,0 +1,23 @@
+//! tenderctl: one file for each command.
+//!
+//! A command has its `Args` and `run(&Args, ..., &Output) -> Result<ExitCode, Failure>`. It prints
+//! through [`Output`], as text for people or as JSON for programs, and a [`Failure`] says what went
+//! wrong and what to do next.
+
+pub mod completions;
+mod failure;
+mod output;
+
+pub use failure::Failure;
+pub use output::{Output, Style};
+
+/// What `tenderctl --help` ends with.
+pub const HELP: &str = "\
+Examples:
+  tenderctl sale 12.50 EUR          take a payment; the exit code tells the outcome
+  tenderctl receipt TOKEN           print its receipt
+  tenderctl status --json           the state of the terminal, for a script
+
+Exit codes:
+  0 done    1 failed    2 wrong arguments or configuration    69 tenderd is not running
+  `tenderctl sale --help` lists those of a sale.";
