@@ -74,7 +74,7 @@ pub(super) struct Keys {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Scheme {
-    pub(super) name: String,
+    pub(super) name: Spanned<String>,
     pub(super) kernel: Spanned<u8>,
     pub(super) aids: Vec<Spanned<String>>,
     pub(super) transactions: Vec<Spanned<String>>,

@@ -157,7 +157,7 @@ impl Config {
         let mut applications = Vec::new();
         for scheme in &file.schemes {
             for application in scheme::applications(source, scheme, currency)? {
-                scheme_names.push(scheme.name.clone());
+                scheme_names.push(scheme.name.get_ref().clone());
                 applications.push(application);
             }
         }
@@ -240,4 +240,59 @@ fn padded<const N: usize>(text: &str) -> [u8; N] {
     let mut field = [b' '; N];
     field[..text.len()].copy_from_slice(text.as_bytes());
     field
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example, with the test keys of the simulator and one change.
+    fn read(find: &str, replace: &str) -> Result<Config, String> {
+        let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/sim/keys/test-ca.toml");
+        let text = EXAMPLE.replace("/usr/share/tenderd/keys/test-ca.toml", keys);
+        assert!(text.contains(find), "{find} is not in the example");
+        let source = Source::of_text("tenderd.toml", &text.replacen(find, replace, 1));
+        Config::read(&source).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_example_is_a_good_configuration() {
+        let config = read("mode", "mode").unwrap();
+        assert_eq!(
+            (config.mode, config.currency.alpha(), config.terminal_id.as_str()),
+            (Mode::Test, "EUR", "TERM0001")
+        );
+        assert_eq!(config.scheme_of(&[0xA0, 0, 0, 0, 0x04, 0x10, 0x10, 0xD0]), Some("Mastercard"));
+        assert_eq!(config.scheme_of(&[0xA0, 0, 0, 0, 0x65]), None);
+    }
+
+    #[test]
+    fn an_error_names_file_line_and_key() {
+        for (find, replace, message) in [
+            ("country = \"0276\"", "country = \"DE\"", "terminal.country: `DE` must be 4 digits"),
+            ("currency = \"EUR\"", "currency = \"XXX\"", "terminal.currency: "),
+            ("ttq = \"22004000\"", "ttq = \"26004000\"", "scheme.ttq: online PIN needs a PIN pad"),
+            ("floor_limit = \"0.00\"", "floor_limit = \"0.001\"", "scheme.floor_limit: "),
+            ("mode = \"test\"", "mode = \"tset\"", "mode: unknown variant `tset`"),
+            ("cvm_limit", "cvm_limt", "scheme.cvm_limt: unknown field `cvm_limt`"),
+            ("DF8117 = \"00\"", "DF8117 = \"0000\"", "scheme.objects.DF8117: DF8117"),
+        ] {
+            let error = read(find, replace).unwrap_err();
+            let before = EXAMPLE.find(find).expect("it is in the example");
+            let place = format!("tenderd.toml:{}: ", EXAMPLE[..before].matches('\n').count() + 1);
+            assert!(error.starts_with(&place) && error[place.len()..].starts_with(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_live_terminal_takes_neither_test_keys_nor_simulated_readers() {
+        let error = read("mode = \"test\"", "mode = \"live\"").unwrap_err();
+        assert!(error.ends_with("a test key in a live terminal"), "{error}");
+        let simulated = "mode = \"live\"\n[merchant]";
+        let text = EXAMPLE
+            .replace("simulated = []", "simulated = [\"visa-online\"]")
+            .replace("mode = \"test\"\n\n[merchant]", simulated);
+        let error = Config::read(&Source::of_text("tenderd.toml", &text)).unwrap_err().to_string();
+        assert!(error.contains("readers.simulated") || error.contains("simulated readers need"), "{error}");
+    }
 }

@@ -60,8 +60,11 @@ pub(super) fn applications(
                     objects.set(tag, &source.check(codes, hex_array::<5>)?);
                 }
             }
-            let configuration = c2::Configuration::from_objects(&objects);
-            KernelConfiguration::C2(Arc::new(configuration.map_err(|error| source.error(scheme.kernel.span(), error))?))
+            let configuration = c2::Configuration::from_objects(&objects).map_err(|error| {
+                let named = scheme.objects.keys().find(|key| key.get_ref().parse() == Ok(error.tag));
+                source.error(named.unwrap_or(&scheme.name).span(), error)
+            })?;
+            KernelConfiguration::C2(Arc::new(configuration))
         }
         3 => {
             limits.contactless_transaction_limit = transaction_limit;
