@@ -7,13 +7,14 @@ use zbus::names::ErrorName;
 
 use crate::terminal::{Fault, Retry};
 
-/// A [`Fault`] on the bus: its name is `org.tenderd.Error.` and the fault's, its text the fault's
-/// message, and a second argument says whether to try again (`never`, `same`, `new_token`,
-/// `after_operator`).
+/// A [`Fault`] on the bus: its name is `org.tenderd.Error.` and the fault's; its one argument is the
+/// fault's message, which ends by saying whether to try again: `(retry: never)`, `(retry: same)`,
+/// `(retry: new_token)` or `(retry: after_operator)`. Libraries show no message that has a second
+/// argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     name: String,
-    fault: Fault,
+    text: String,
 }
 
 impl Error {
@@ -29,19 +30,20 @@ impl Error {
 impl<F: Into<Fault>> From<F> for Error {
     fn from(fault: F) -> Self {
         let fault = fault.into();
-        Error { name: format!("{}{}", Self::PREFIX, fault.name), fault }
+        let text = format!("{} (retry: {})", fault.message, fault.retry.name());
+        Error { name: format!("{}{}", Self::PREFIX, fault.name), text }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.fault.message)
+        f.write_str(&self.text)
     }
 }
 
 impl zbus::DBusError for Error {
     fn create_reply(&self, call: &Header<'_>) -> zbus::Result<Message> {
-        Message::error(call, self.name()).build(&(&self.fault.message, self.fault.retry.name()))
+        Message::error(call, self.name()).build(&self.text)
     }
 
     fn name(&self) -> ErrorName<'_> {
@@ -49,6 +51,6 @@ impl zbus::DBusError for Error {
     }
 
     fn description(&self) -> Option<&str> {
-        Some(&self.fault.message)
+        Some(&self.text)
     }
 }

@@ -187,11 +187,11 @@ mod tests {
     fn a_misspelt_key_is_an_error_that_names_it() {
         let mut options = sale(1250u32.into());
         options.push(("referense", "lunch".into()));
-        assert_eq!(request(&options).unwrap_err(), "unknown key `referense`");
+        assert_eq!(request(&options).unwrap_err(), "unknown key `referense` (retry: never)");
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(request(&sale(1u32.into())[1..]).unwrap_err(), "`token` is missing");
+        assert_eq!(request(&sale(1u32.into())[1..]).unwrap_err(), "`token` is missing (retry: never)");
     }
 }

@@ -43,6 +43,11 @@ impl Engine {
                     self.conversation_panicked(&id);
                 }
             }
+            reader::Event::Collision(id) => {
+                if let Some(token) = self.stations.token_of(&id) {
+                    self.collision(&token);
+                }
+            }
             reader::Event::CardSeen(id, _) => self.stations.note_card(&id, true),
             reader::Event::CardRemoved(id) => {
                 self.stations.note_card(&id, false);
@@ -51,7 +56,7 @@ impl Engine {
                 }
             }
             // The conversation itself tells what concerns a transaction.
-            reader::Event::CardLost(_) | reader::Event::Collision(_) | reader::Event::Released(_) => {}
+            reader::Event::CardLost(_) | reader::Event::Released(_) => {}
         }
     }
 
@@ -113,6 +118,15 @@ impl Engine {
         let Some(open) = self.open.get(token).filter(|open| open.waits == wait) else { return };
         let wanted = open.transaction().request().reader.clone();
         self.arm_readers(token, wanted.as_deref());
+    }
+
+    /// More than one card is in the field, while the tap waits for one.
+    fn collision(&mut self, token: &Token) {
+        let Some(open) = self.open.get(token) else { return };
+        let wanted = open.transaction().request().reader.clone();
+        let Some(mut tap) = open.seat.as_ref().and_then(|seat| seat.take()) else { return };
+        tap.handle(TapInput::Collision, emv::Instant::default());
+        self.continue_tap(token, Box::new(tap), wanted.as_deref());
     }
 
     /// The card has left the field of a transaction that waits for that.
