@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use tenderd::ctl::{Failure, Output, completions};
+use tenderd::ctl::{
+    BusArgs, Client, Failure, Output, cancel, completions, config, readers, receipt, sale, status, transactions,
+};
 
 /// Takes contactless payments from the command line, and looks into the terminal that takes them.
 #[derive(Debug, Parser)]
@@ -12,26 +14,69 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 
-    /// Print JSON: one document, or a line for each step of a sale
+    #[command(flatten)]
+    bus: BusArgs,
+
+    /// Print JSON: one document, or a line for each phase of a sale
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Daemon(DaemonCommand),
+    /// Check a configuration, or print a commented one
+    #[command(subcommand)]
+    Config(config::Command),
     /// Print a script that completes tenderctl's commands in a shell
     Completions(completions::Args),
+}
+
+/// The commands that ask the daemon.
+#[derive(Debug, Subcommand)]
+enum DaemonCommand {
+    /// Show how the terminal is
+    Status,
+    /// List the readers
+    Readers,
+    /// Take a payment, and show its phases live
+    Sale(sale::Args),
+    /// Call a transaction off
+    Cancel(cancel::Args),
+    /// List transactions, latest first
+    Transactions(transactions::Args),
+    /// Print a receipt
+    Receipt(receipt::Args),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(arguments.json);
-    run(arguments.command, &output).unwrap_or_else(|failure| output.fail(&failure))
+    run(arguments, &output).unwrap_or_else(|failure| output.fail(&failure))
 }
 
 /// Each command has a file of its own in `src/ctl`, with its arguments and its `run`.
-fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
-    match command {
+fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
+    match arguments.command {
+        Command::Daemon(command) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| Failure::new(error.to_string()))?;
+            runtime.block_on(ask(command, &arguments.bus, output))
+        }
+        Command::Config(command) => config::run(&command, output),
         Command::Completions(args) => completions::run(&args, Arguments::command(), output),
+    }
+}
+
+async fn ask(command: DaemonCommand, bus: &BusArgs, output: &Output) -> Result<ExitCode, Failure> {
+    let client = Client::connect(bus).await?;
+    match command {
+        DaemonCommand::Status => status::run(&client, output).await,
+        DaemonCommand::Readers => readers::run(&client, output).await,
+        DaemonCommand::Sale(args) => sale::run(&args, &client, output).await,
+        DaemonCommand::Cancel(args) => cancel::run(&args, &client, output).await,
+        DaemonCommand::Transactions(args) => transactions::run(&args, &client, output).await,
+        DaemonCommand::Receipt(args) => receipt::run(&args, &client, output).await,
     }
 }

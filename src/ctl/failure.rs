@@ -10,6 +10,9 @@ pub struct Failure {
     pub name: Option<String>,
     /// What is wrong.
     pub message: String,
+    /// What the daemon says about trying again: `never`, `same`, `new_token` or `after_operator`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<String>,
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
@@ -28,7 +31,7 @@ impl Failure {
 
     /// A failure with exit code 1.
     pub fn new(message: impl Into<String>) -> Self {
-        Failure { name: None, message: message.into(), advice: None, exit: Self::FAILED }
+        Failure { name: None, message: message.into(), retry: None, advice: None, exit: Self::FAILED }
     }
 
     /// A failure of the caller's making: exit code 2.

@@ -2,12 +2,27 @@
 //!
 //! A command has its `Args` and `run(&Args, ..., &Output) -> Result<ExitCode, Failure>`. It prints
 //! through [`Output`], as text for people or as JSON for programs, and a [`Failure`] says what went
-//! wrong and what to do next.
+//! wrong and what to do next. Commands that ask the daemon are `async` and get a [`Client`].
 
+mod bus_error;
+pub mod cancel;
+mod client;
 pub mod completions;
+pub mod config;
 mod failure;
+mod following;
+mod object;
+mod outcome;
 mod output;
+mod progress;
+pub mod readers;
+pub mod receipt;
+pub mod sale;
+pub mod status;
+mod table;
+pub mod transactions;
 
+pub use client::{BusArgs, Client};
 pub use failure::Failure;
 pub use output::{Output, Style};
 
@@ -17,6 +32,7 @@ Examples:
   tenderctl sale 12.50 EUR          take a payment; the exit code tells the outcome
   tenderctl receipt TOKEN           print its receipt
   tenderctl status --json           the state of the terminal, for a script
+  tenderctl config check FILE       find what is wrong with a configuration
 
 Exit codes:
   0 done    1 failed    2 wrong arguments or configuration    69 tenderd is not running
