@@ -101,6 +101,12 @@ impl Terminal1 {
         })
     }
 
+    /// Asks the acquirer whether it is there; gives its response code, `00` where all is well.
+    #[zbus(out_args("response_code"))]
+    async fn test_host(&self) -> Result<String, Error> {
+        Ok(self.terminal.test_host().await?)
+    }
+
     /// The version of the daemon.
     #[zbus(property(emits_changed_signal = "const"))]
     fn version(&self) -> &str {

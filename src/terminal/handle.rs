@@ -53,6 +53,7 @@ pub(super) enum Call {
     List { before: Option<Token>, limit: u32, reply: Reply<Vec<TransactionView>> },
     Receipt(Token, Recipient, Reply<Receipt>),
     Status(Reply<Status>),
+    TestHost(Reply<String>),
     Stop(Reply<()>),
 }
 
@@ -112,6 +113,14 @@ impl Terminal {
     /// `Stopping`, as every question gets once the terminal was told to stop.
     pub async fn status(&self) -> Result<Status, Fault> {
         self.ask(Call::Status).await
+    }
+
+    /// Asks the acquirer whether it is there, and gives its response code.
+    ///
+    /// # Errors
+    /// `HostUnavailable` with the reason.
+    pub async fn test_host(&self) -> Result<String, Fault> {
+        self.ask(Call::TestHost).await
     }
 
     /// Ends the terminal: transactions that wait for a card are cancelled; those that wait for the

@@ -15,6 +15,7 @@ impl Engine {
             Call::List { before, limit, reply } => send(reply, self.list(before.as_ref(), limit)),
             Call::Receipt(token, copy, reply) => send(reply, self.receipt(&token, copy)),
             Call::Status(reply) => send(reply, Ok(self.status())),
+            Call::TestHost(reply) => self.test_host(reply),
             Call::Stop(_) => unreachable!("the loop takes this one"),
         }
     }
@@ -102,12 +103,12 @@ impl Call {
         match self {
             Call::Create(request, _) => Some(&request.token),
             Call::Cancel(token, _) | Call::Find(token, _) | Call::Receipt(token, ..) => Some(token),
-            Call::List { .. } | Call::Status(_) | Call::Stop(_) => None,
+            Call::List { .. } | Call::Status(_) | Call::TestHost(_) | Call::Stop(_) => None,
         }
     }
 }
 
 /// Answers a caller, who may have gone.
-fn send<T>(reply: Reply<T>, answer: Result<T, Fault>) {
+pub(super) fn send<T>(reply: Reply<T>, answer: Result<T, Fault>) {
     let _ = reply.send(answer);
 }

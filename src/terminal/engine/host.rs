@@ -5,10 +5,13 @@ use std::time::Duration;
 use emv::fields::Amount;
 use emv::tlv::Tlvs;
 
-use super::super::{Card, HostFailure, Input, OnlineRequest, Reversal, Token, Transaction, tap_result};
+use super::super::handle::Reply;
+use super::super::{Card, Fault, HostFailure, Input, OnlineRequest, Retry, Reversal, Token, Transaction, tap_result};
+use super::answering::send;
 use super::{Engine, Message, Open};
 use crate::upstream::{
-    self, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, ReversalAnswer, icc_data,
+    self, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, NetworkPurpose, NetworkRequest,
+    ReversalAnswer, icc_data,
 };
 
 impl Engine {
@@ -36,6 +39,20 @@ impl Engine {
             }
         };
         self.feed(token, input);
+    }
+
+    /// Sends an echo test; the caller hears when the host answers.
+    pub(super) fn test_host(&mut self, reply: Reply<String>) {
+        let request =
+            NetworkRequest { stan: self.stans.take(), at: (self.inputs.now)(), purpose: NetworkPurpose::EchoTest };
+        let host = self.host.clone();
+        tokio::spawn(async move {
+            let answer = host.manage(request).await.map(|code| code.to_string());
+            let unavailable = |error: HostError| {
+                Fault::new("HostUnavailable", Retry::AfterOperator, format!("the acquirer: {error}"))
+            };
+            send(reply, answer.map_err(unavailable));
+        });
     }
 
     /// Sends the reversal, which is in the journal already, after a while.
