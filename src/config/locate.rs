@@ -13,8 +13,8 @@ pub(super) struct Location {
 
 /// Finds the place of the byte range `span` in `text`.
 pub(super) fn locate(text: &str, span: Range<usize>) -> Location {
-    let start = text.floor_char_boundary(span.start);
-    let line_start = text[..start].rfind('\n').map_or(0, |end| end + 1);
+    let start = span.start.min(text.len());
+    let line_start = text.as_bytes()[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let line = text[..line_start].matches('\n').count() + 1;
     let mut table = "";
     let mut key = "";

@@ -110,13 +110,13 @@ impl Config {
         let file: file::File = source.deserialise()?;
         let terminal = &file.terminal;
         let merchant = &file.merchant;
-        let currency = source.check(&terminal.currency, |text| Currency::from_alpha(text))?;
+        let currency = source.check(&terminal.currency, Currency::from_alpha)?;
         let terminal_id = source.check(&terminal.id, |text| characters::<8>(text).map(|_| text.to_owned()))?;
         let merchant_id = source.check(&merchant.id, |text| up_to(text, 15).map(str::to_owned))?;
         let country = source.check(&terminal.country, digits::<2>)?;
         let category = source.check(&merchant.category, digits::<2>)?;
         let time_zone = match &terminal.time_zone {
-            Some(name) => source.check(name, |name| TimeZone::get(name))?,
+            Some(name) => source.check(name, TimeZone::get)?,
             None => TimeZone::system(),
         };
         let capabilities = source.check(&terminal.capabilities, |text| {

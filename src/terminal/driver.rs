@@ -55,9 +55,9 @@ pub(super) enum Next {
     /// The card's removal.
     Removal,
     /// The issuer's answer, for an Outcome that is to go online and come back.
-    OnlineResponse(Outcome),
+    OnlineResponse(Box<Outcome>),
     /// Nothing more.
-    Finished(Outcome),
+    Finished(Box<Outcome>),
 }
 
 /// What is said to a card that a reader sees: the tap's commands, if the tap is still free.
@@ -109,8 +109,8 @@ pub(super) fn drain(tap: &mut Tap, tell: &dyn Fn(Progress)) -> Result<Command, N
             Output::Transmit(command) => return Ok(command),
             Output::Poll => return Err(Next::Card(field_off)),
             Output::AwaitRemoval => return Err(Next::Removal),
-            Output::AwaitOnlineResponse(outcome) => return Err(Next::OnlineResponse(outcome)),
-            Output::Finished(outcome) => return Err(Next::Finished(outcome)),
+            Output::AwaitOnlineResponse(outcome) => return Err(Next::OnlineResponse(Box::new(outcome))),
+            Output::Finished(outcome) => return Err(Next::Finished(Box::new(outcome))),
         }
     }
 }

@@ -229,9 +229,9 @@ impl Engine {
                 if let Some(open) = self.open.get_mut(token) {
                     open.waiting_tap = Some(tap);
                 }
-                self.tap_ended(token, outcome);
+                self.tap_ended(token, *outcome);
             }
-            Next::Finished(outcome) => self.tap_ended(token, outcome),
+            Next::Finished(outcome) => self.tap_ended(token, *outcome),
         }
     }
 
