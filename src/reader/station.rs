@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -102,6 +102,10 @@ impl Station {
     }
 }
 
+/// How long to wait before a card that could not be powered is tried again: it may lie better then, or
+/// be another one that came before the reader noticed.
+const POWER_PAUSE: Duration = Duration::from_millis(250);
+
 struct Armed {
     conversation: Conversation,
     /// What was in the field at the time.
@@ -115,7 +119,8 @@ struct State {
     slot: Box<dyn Slot>,
     presence: Presence,
     armed: Option<Armed>,
-    /// The appearance that could not be powered; it is not tried again.
+    /// The appearance that could not be powered: it is tried again after [`POWER_PAUSE`], as long as
+    /// the reader is armed, and complained of once.
     refused: Option<Presence>,
     /// A card was announced, and its leaving will be.
     seen: bool,
@@ -126,7 +131,21 @@ struct State {
 
 impl State {
     fn run(mut self, inbox: &Receiver<Message>) {
-        while let Ok(message) = inbox.recv() {
+        loop {
+            let message = if self.armed.is_some() && self.refused == Some(self.presence) {
+                match inbox.recv_timeout(POWER_PAUSE) {
+                    Ok(message) => message,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.look();
+                        self.serve();
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+            } else {
+                let Ok(message) = inbox.recv() else { break };
+                message
+            };
             match message {
                 Message::Arm(conversation) => {
                     self.refused = None;
@@ -186,21 +205,23 @@ impl State {
 
     /// Holds the conversation that is waiting, if there is a card to hold it with.
     fn serve(&mut self) {
-        if !matches!(self.presence, Presence::Card(_)) || self.refused == Some(self.presence) {
+        if !matches!(self.presence, Presence::Card(_)) {
             return;
         }
         let Some(armed) = self.armed.take() else { return };
         match self.slot.power() {
             Ok(atr) => {
+                self.refused = None;
                 let card = CardInfo { atr, already_present: armed.presence == self.presence };
                 self.seen = true;
                 self.tell(Event::CardSeen(self.id(), card.clone()));
                 self.converse(card, armed.conversation);
             }
             Err(error) => {
-                self.refused = Some(self.presence);
+                let is_new = self.refused.replace(self.presence) != Some(self.presence);
                 self.armed = Some(armed);
                 match error {
+                    _ if !is_new => {}
                     // Gone before it could be powered: the next change of presence says so.
                     ChannelError::CardLost | ChannelError::ReaderLost | ChannelError::ServiceLost => {}
                     ChannelError::Collision => self.tell(Event::Collision(self.id())),
