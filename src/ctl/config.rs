@@ -37,7 +37,7 @@ pub fn run(command: &Command, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 fn print(config: &Config, output: &Output) {
-    let applications = config.profile.combinations().len();
+    let combinations = config.profile.combinations().len();
     if output.is_json() {
         return output.document(&json!({
             "ok": true,
@@ -47,12 +47,12 @@ fn print(config: &Config, output: &Output) {
             "currency": config.currency,
             "host": config.host.address,
             "simulated_readers": config.readers.simulated,
-            "combinations": applications,
+            "combinations": combinations,
             "fingerprint": config.fingerprint,
         }));
     }
     output.line(&format!("{}   {} mode", output.styled(Style::Good, "ok"), config.mode.name()));
     output.line(&format!("  {}, terminal {}, {}", config.letterhead.name, config.terminal_id, config.currency));
     output.line(&format!("  host {}", config.host.address));
-    output.line(&format!("  {applications} combinations of AID, kernel and transaction type"));
+    output.line(&format!("  {combinations} combinations of AID and kernel"));
 }
