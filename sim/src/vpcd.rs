@@ -69,6 +69,11 @@ impl Slot {
         Ok(())
     }
 
+    /// Whether there is a card in the field. One that was torn off, or whose reader went, is not.
+    pub fn is_occupied(&self) -> bool {
+        self.inserted.as_ref().is_some_and(|inserted| !inserted.thread.is_finished())
+    }
+
     /// Takes the card out of the field, in the middle of a command if need be, and gives it back;
     /// nothing where there is none.
     pub fn remove(&mut self) -> Option<Card> {

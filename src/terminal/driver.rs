@@ -28,6 +28,11 @@ impl Seat {
         self.tap.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether nobody has the tap.
+    pub(super) fn is_free(&self) -> bool {
+        self.tap.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Lets a conversation that is under way end before its next command.
     pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);

@@ -119,6 +119,19 @@ impl Pcscd {
         eventually("pcscd takes clients", || UnixStream::connect(self.socket()).ok());
     }
 
+    /// Waits until it has noticed that no card is on reader 0 or 1 any more. It looks a few times a second, and takes a
+    /// card that is laid in between for the one before.
+    pub(crate) fn notices_an_empty(&self, reader: usize) {
+        let name = Self::READERS[reader];
+        eventually("pcscd notices that the card is gone", || {
+            let log = fs::read_to_string(self.directory.join("log")).expect("it was started");
+            // A pcscd that was killed told nothing of the card that it had.
+            let log = log.rsplit("daemon ready").next().unwrap_or_default();
+            let count = |event: &str| log.matches(&format!("{event} {name}")).count();
+            (count("Card inserted into") == count("Card Removed From")).then_some(())
+        });
+    }
+
     /// Kills it as a crash would: nothing is cleaned up.
     pub(crate) fn kill(&mut self) {
         if let Some(mut daemon) = self.daemon.take() {

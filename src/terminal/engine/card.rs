@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::super::driver::{self, Next, Progress, Seat};
 use super::super::view::{Change, ReaderState};
 use super::super::{Answer, Input, Request, Token, tap_result};
-use super::{Engine, Message};
+use super::{Engine, Message, Open};
 use crate::reader;
 
 impl Engine {
@@ -19,9 +19,9 @@ impl Engine {
         match event {
             reader::Event::Attached(reader) => {
                 tracing::info!(reader = reader.id().as_str(), "reader attached");
-                let view = self.stations.attach(reader);
+                let view = self.stations.attach(reader.clone());
                 self.tell(Change::Reader(view));
-                self.arm_waiting();
+                self.arm_for_waiting(&reader);
             }
             reader::Event::Detached(id) => {
                 tracing::warn!(reader = id.as_str(), "reader detached");
@@ -140,32 +140,40 @@ impl Engine {
     }
 
     fn arm_readers(&mut self, token: &Token, wanted: Option<&str>) {
-        let Some(seat) = self.open.get(token).and_then(|open| open.seat.clone()) else { return };
         let readers = self.stations.available(token, wanted);
         for reader in &readers {
-            let (inbox, about) = (self.inbox.clone(), token.clone());
-            // A conversation that outlives the engine talks to nobody.
-            let tell = move |progress| drop(inbox.send(Message::Tap(about.clone(), progress)));
-            reader.arm(driver::conversation(reader.id().clone(), seat.clone(), tell));
-            if let Some(view) = self.stations.assign(reader.id(), Some(token), ReaderState::Armed) {
-                self.tell(Change::Reader(view));
-            }
+            self.arm_reader(token, reader);
         }
         if let Some(first) = readers.first() {
             self.feed(token, Input::ReaderArmed { reader: first.id().as_str().to_owned() });
         }
     }
 
-    /// A reader has come: arms it for transactions that wait for one.
-    fn arm_waiting(&mut self) {
-        let waiting: Vec<(Token, Option<String>)> = self
-            .open
-            .iter()
-            .filter(|(token, open)| open.seat.is_some() && self.stations.working_for(token).is_empty())
-            .map(|(token, open)| (token.clone(), open.transaction().request().reader.clone()))
-            .collect();
-        for (token, wanted) in waiting {
-            self.arm_readers(&token, wanted.as_deref());
+    fn arm_reader(&mut self, token: &Token, reader: &reader::Reader) {
+        let Some(seat) = self.open.get(token).and_then(|open| open.seat.clone()) else { return };
+        let (inbox, about) = (self.inbox.clone(), token.clone());
+        // A conversation that outlives the engine talks to nobody.
+        let tell = move |progress| drop(inbox.send(Message::Tap(about.clone(), progress)));
+        reader.arm(driver::conversation(reader.id().clone(), seat, tell));
+        if let Some(view) = self.stations.assign(reader.id(), Some(token), ReaderState::Armed) {
+            self.tell(Change::Reader(view));
+        }
+    }
+
+    /// A reader has come: arms it for a transaction that waits for a card and may use it, best for one that has no
+    /// reader yet.
+    fn arm_for_waiting(&mut self, reader: &reader::Reader) {
+        let waits = |open: &Open| open.seat.as_ref().is_some_and(|seat| seat.is_free());
+        let may_use = |open: &Open| {
+            let wanted = open.transaction().request().reader.as_deref();
+            wanted.is_none_or(|name| name == reader.id().as_str())
+        };
+        let waiting = self.open.iter().filter(|(_, open)| waits(open) && may_use(open));
+        let readers = waiting.map(|(token, _)| (self.stations.working_for(token).len(), token.clone()));
+        let Some((readers, token)) = readers.min_by_key(|(readers, _)| *readers) else { return };
+        self.arm_reader(&token, reader);
+        if readers == 0 {
+            self.feed(&token, Input::ReaderArmed { reader: reader.id().as_str().to_owned() });
         }
     }
 

@@ -1,0 +1,222 @@
+//! Sales over D-Bus, with cards at the readers of a real pcscd: the whole path.
+
+#[path = "support/pcscd.rs"]
+mod pcscd;
+#[path = "support/register.rs"]
+mod register;
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use pcscd::{Pcscd, isolated};
+use register::{Terminal, Transaction, acquirer};
+use tender_sim::acquirer::{Acquirer, Cryptogram, Rules};
+use tender_sim::card::{Card, Personality};
+use tender_sim::vpcd::Slot;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How a sale of 12.50 EUR ends with each personality, at a terminal that asks the issuer above 25.00: its result, the
+/// name of its error, and whether the acquirer was asked.
+#[rustfmt::skip]
+const ENDS: &[(&str, &str, &str, bool)] = &[
+    ("declined", "declined", "DeclinedOffline", false),
+    ("expired", "declined", "DeclinedOffline", false),
+    ("mastercard-offline-cda", "approved", "", false),
+    ("mastercard-online", "approved", "", true),
+    ("mastercard-online-cda", "approved", "", true),
+    ("mastercard-phone-cdcvm", "approved", "", true),
+    ("refused-by-tac", "declined", "DeclinedOffline", false),
+    ("several-applications", "approved", "", true),
+    ("slow", "approved", "", true),
+    ("torn", "approved", "", true),
+    ("visa-declined", "declined", "DeclinedOffline", false),
+    ("visa-expired", "declined", "DeclinedOffline", false),
+    ("visa-offline-fdda", "approved", "", false),
+    ("visa-online", "approved", "", true),
+    ("visa-online-cvn10", "approved", "", true),
+    ("visa-online-cvn17", "approved", "", true),
+    ("visa-phone-cdcvm", "approved", "", true),
+    ("visa-sda", "approved", "", true),
+    ("visa-wrong-signature", "declined", "DeclinedOffline", false),
+    ("wrong-ca-index", "approved", "", true),
+    ("wrong-signature", "aborted", "EndApplication", false),
+];
+
+/// A terminal at the readers of a pcscd, and an acquirer that approves everything.
+fn terminal() -> (Terminal, Acquirer) {
+    let acquirer = acquirer(Rules::parse("").expect("no rules are rules"));
+    (Terminal::start(acquirer.address(), &[]), acquirer)
+}
+
+fn slot(pcscd: &Pcscd, reader: u16) -> Slot {
+    Slot::new(([127, 0, 0, 1], pcscd.port(reader)).into())
+}
+
+/// Presents a card as soon as the reader takes one.
+fn present(slot: &mut Slot, personality: &Personality) {
+    let deadline = Instant::now() + PATIENCE;
+    while slot.insert(Card::new(personality)).is_err() {
+        assert!(Instant::now() < deadline, "the virtual reader takes no card");
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn built_in(name: &str) -> Personality {
+    Personality::built_in(name).expect("the simulator brings it along")
+}
+
+/// Waits for the end of a sale, as a customer does at reader 0: presents the card again where it left the field and the
+/// terminal asks for it. Tells also how often that was.
+fn done_with(terminal: &Terminal, pcscd: &Pcscd, token: &str, slot: &mut Slot) -> (Transaction, u32) {
+    let mut presented_again = 0;
+    loop {
+        let transaction = terminal.when(token, |transaction| {
+            transaction.state() == "done" || (transaction.state() == "armed" && !slot.is_occupied())
+        });
+        let card = slot.remove().expect("it was presented before");
+        pcscd.notices_an_empty(0);
+        if transaction.state() == "done" {
+            return (transaction, presented_again);
+        }
+        presented_again += 1;
+        slot.insert(card).expect("pcscd runs");
+    }
+}
+
+#[test]
+fn a_sale_with_each_personality_ends_as_it_must() {
+    isolated("a_sale_with_each_personality_ends_as_it_must", |pcscd| {
+        pcscd.start();
+        let (terminal, acquirer) = terminal();
+        terminal.has_readers(&Pcscd::READERS);
+        let mut slot = slot(pcscd, 0);
+        let mut ends = Vec::new();
+        for (name, ..) in ENDS {
+            terminal.sell(name, 1250, Some(Pcscd::READERS[0])).unwrap();
+            present(&mut slot, &built_in(name));
+            let (transaction, _) = done_with(&terminal, pcscd, name, &mut slot);
+            ends.push((*name, transaction.result(), transaction.error(), transaction.number("Stan") > 0));
+        }
+        let told: Vec<_> =
+            ends.iter().map(|(name, result, error, online)| (*name, &**result, &**error, *online)).collect();
+        assert_eq!(told, ENDS);
+        assert!(Personality::names().eq(ENDS.iter().map(|(name, ..)| *name)), "a personality is missing above");
+
+        let ledger = acquirer.ledger();
+        assert!(ledger.entries.iter().all(|entry| entry.cryptogram == Cryptogram::Verified), "{ledger:#?}");
+        assert_eq!(ledger.entries.len(), ENDS.iter().filter(|(.., online)| *online).count());
+        terminal.reconcile(&ledger);
+    });
+}
+
+/// A sale for each command of the card, which is pulled at that command and presented again when the terminal asks.
+fn pulled_at_each_command(pcscd: &mut Pcscd, name: &str) {
+    pcscd.start();
+    let (terminal, acquirer) = terminal();
+    terminal.has_readers(&Pcscd::READERS);
+    let mut slot = slot(pcscd, 0);
+    for command in 1.. {
+        let token = format!("pulled-at-{command}");
+        let mut personality = built_in(name);
+        personality.torn_at = NonZeroU32::new(command);
+        terminal.sell(&token, 1250, Some(Pcscd::READERS[0])).unwrap();
+        present(&mut slot, &personality);
+        let (transaction, presented_again) = done_with(&terminal, pcscd, &token, &mut slot);
+        assert_eq!(transaction.result(), "approved", "{token}: {transaction:?}");
+        if presented_again == 0 {
+            assert!(command > 3, "a tap has more than {command} commands");
+            assert_eq!(acquirer.ledger().total(), u64::from(command) * 1250, "one approval for each sale");
+            return terminal.reconcile(&acquirer.ledger());
+        }
+    }
+}
+
+#[test]
+fn a_mastercard_pulled_at_any_command_and_presented_again_pays_once() {
+    isolated("a_mastercard_pulled_at_any_command_and_presented_again_pays_once", |pcscd| {
+        pulled_at_each_command(pcscd, "mastercard-online");
+    });
+}
+
+#[test]
+fn a_visa_card_pulled_at_any_command_and_presented_again_pays_once() {
+    isolated("a_visa_card_pulled_at_any_command_and_presented_again_pays_once", |pcscd| {
+        pulled_at_each_command(pcscd, "visa-online");
+    });
+}
+
+#[test]
+fn a_pcscd_that_dies_in_the_middle_of_a_sale_and_comes_back_is_found_again() {
+    isolated("a_pcscd_that_dies_in_the_middle_of_a_sale_and_comes_back_is_found_again", |pcscd| {
+        pcscd.start();
+        let (terminal, acquirer) = terminal();
+        terminal.has_readers(&Pcscd::READERS);
+        let mut slot = slot(pcscd, 0);
+        terminal.sell("cut", 1250, None).unwrap();
+        // A card that takes 400 ms for each command is still at it.
+        present(&mut slot, &built_in("slow"));
+        terminal.when("cut", |transaction| transaction.state() == "card_seen");
+        pcscd.kill();
+        slot.remove();
+        terminal.has_readers(&[]);
+        pcscd.start();
+        terminal.has_readers(&Pcscd::READERS);
+        let cut = terminal.when("cut", |transaction| matches!(&*transaction.state(), "armed" | "done"));
+        if cut.state() == "armed" {
+            present(&mut slot, &built_in("visa-online"));
+            assert_eq!(terminal.done("cut").result(), "approved");
+        }
+        slot.remove();
+        pcscd.notices_an_empty(0);
+
+        terminal.sell("after", 700, None).unwrap();
+        present(&mut slot, &built_in("mastercard-online"));
+        assert_eq!(terminal.done("after").result(), "approved");
+        terminal.reconcile(&acquirer.ledger());
+    });
+}
+
+#[test]
+fn a_reader_that_comes_after_the_sale_began_takes_it() {
+    isolated("a_reader_that_comes_after_the_sale_began_takes_it", |pcscd| {
+        let (terminal, acquirer) = terminal();
+        terminal.has_readers(&[]);
+        terminal.sell("early", 1250, None).unwrap();
+        assert_eq!(terminal.find("early").unwrap().state(), "created");
+        pcscd.start();
+        terminal.has_readers(&Pcscd::READERS);
+        terminal.when("early", |transaction| transaction.state() == "armed");
+        let mut slot = slot(pcscd, 1);
+        present(&mut slot, &built_in("visa-online"));
+        let early = terminal.done("early");
+        assert_eq!((early.result().as_str(), early.text("Reader").as_str()), ("approved", Pcscd::READERS[1]));
+        terminal.reconcile(&acquirer.ledger());
+    });
+}
+
+#[test]
+fn two_readers_serve_two_sales_at_once() {
+    isolated("two_readers_serve_two_sales_at_once", |pcscd| {
+        pcscd.start();
+        let (terminal, acquirer) = terminal();
+        terminal.has_readers(&Pcscd::READERS);
+        let sales = [("left", 1250, "slow"), ("right", 700, "mastercard-online-cda")];
+        for ((token, amount, _), reader) in sales.iter().zip(Pcscd::READERS) {
+            terminal.sell(token, *amount, Some(reader)).unwrap();
+        }
+        assert_eq!(terminal.sell("third", 100, None), Err("ReaderBusy".into()));
+        let mut slots = [slot(pcscd, 0), slot(pcscd, 1)];
+        for ((.., name), slot) in sales.iter().zip(&mut slots) {
+            present(slot, &built_in(name));
+        }
+        terminal.when("right", |right| right.state() == "done");
+        assert_ne!(terminal.find("left").unwrap().state(), "done", "the slow card is still at it");
+        for (token, amount, _) in sales {
+            let sale = terminal.done(token);
+            assert_eq!((sale.result().as_str(), sale.number("AmountApproved")), ("approved", amount));
+        }
+        terminal.reconcile(&acquirer.ledger());
+    });
+}
