@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tenderd::ctl::{
-    BusArgs, Client, Failure, Output, cancel, completions, config, readers, receipt, sale, status, transactions,
+    BusArgs, Client, Failure, Output, cancel, completions, config, decode, readers, receipt, sale, status, transactions,
 };
 
 /// Takes contactless payments from the command line, and looks into the terminal that takes them.
@@ -29,6 +29,8 @@ enum Command {
     /// Check a configuration, or print a commented one
     #[command(subcommand)]
     Config(config::Command),
+    /// Show a TLV, a command or a response as a tree with names and bit meanings
+    Decode(decode::Args),
     /// Print a script that completes tenderctl's commands in a shell
     Completions(completions::Args),
 }
@@ -65,6 +67,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             runtime.block_on(ask(command, &arguments.bus, output))
         }
         Command::Config(command) => config::run(&command, output),
+        Command::Decode(args) => decode::run(&args, output),
         Command::Completions(args) => completions::run(&args, Arguments::command(), output),
     }
 }

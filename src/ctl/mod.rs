@@ -9,6 +9,7 @@ pub mod cancel;
 mod client;
 pub mod completions;
 pub mod config;
+pub mod decode;
 mod failure;
 mod following;
 mod object;
