@@ -4,6 +4,7 @@
 mod daemon;
 
 use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader};
 use std::process::Command;
 use std::time::Duration;
 
@@ -287,6 +288,18 @@ fn tenderctl_prints_nothing_of_terminals_where_it_writes_to_none() {
         let output = terminal.tenderctl(arguments);
         assert!(output.status.success() && !output.stdout.contains(&0x1B), "{output:?}");
     }
+}
+
+#[test]
+fn an_interrupted_tenderctl_cancels_its_sale_and_waits_for_the_end() {
+    let Some(terminal) = Terminal::start(&[]) else { return };
+    let mut sale = terminal.spawn_tenderctl(&["sale", "49.00", "EUR", "--token", "t1"]);
+    let mut lines = BufReader::new(sale.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "created      No reader: connect one");
+    assert!(Command::new("kill").args(["-INT", &sale.id().to_string()]).status().unwrap().success());
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.iter().any(|line| line.starts_with("Cancelled")), "{rest:?}");
+    assert_eq!(sale.wait().unwrap().code(), Some(4));
 }
 
 #[test]

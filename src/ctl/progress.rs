@@ -12,13 +12,16 @@ const PHASE: [&str; 5] = ["token", "state", "cashier_message", "customer_message
 /// plain text as a line, in JSON as a document on one line.
 pub(super) struct Progress<'a> {
     output: &'a Output,
+    /// The latest phase.
     shown: String,
+    /// Whether its line on the terminal is still to be completed.
+    is_open: bool,
     since: Instant,
 }
 
 impl<'a> Progress<'a> {
     pub(super) fn new(output: &'a Output) -> Self {
-        Progress { output, shown: String::new(), since: Instant::now() }
+        Progress { output, shown: String::new(), is_open: false, since: Instant::now() }
     }
 
     /// Takes in how the transaction stands now.
@@ -35,6 +38,7 @@ impl<'a> Progress<'a> {
         } else if self.output.is_interactive() {
             self.leave();
             self.output.print(&format!("{} {line}", self.output.styled(Style::Busy, "…")));
+            self.is_open = true;
         } else {
             self.output.line(&line);
         }
@@ -53,13 +57,12 @@ impl<'a> Progress<'a> {
 
     /// The phase on display is over.
     fn leave(&mut self) {
-        if !self.output.is_interactive() || self.shown.is_empty() {
+        if !std::mem::take(&mut self.is_open) {
             return;
         }
-        let line = std::mem::take(&mut self.shown);
-        let (mark, time) =
-            (self.output.styled(Style::Good, "✓"), self.output.styled(Style::Dim, &time(self.since.elapsed())));
-        self.output.print(&format!("\r\x1b[K{mark} {line}  {time}\n"));
+        let mark = self.output.styled(Style::Good, "✓");
+        let time = self.output.styled(Style::Dim, &time(self.since.elapsed()));
+        self.output.print(&format!("\r\x1b[K{mark} {}  {time}\n", self.shown));
     }
 }
 

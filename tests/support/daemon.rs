@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "every test program uses its part of this")]
 
-use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -68,12 +67,19 @@ impl Terminal {
         self.directory.path().join("tenderd.toml")
     }
 
-    /// A `tenderctl` that talks to this terminal.
-    pub(crate) fn tenderctl(&self, arguments: &[impl Display]) -> Output {
+    /// Runs a `tenderctl` that talks to this terminal.
+    pub(crate) fn tenderctl(&self, arguments: &[&str]) -> Output {
+        self.spawn_tenderctl(arguments).wait_with_output().expect("a child can be waited for")
+    }
+
+    /// Starts it.
+    pub(crate) fn spawn_tenderctl(&self, arguments: &[&str]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_tenderctl"))
             .args(["--bus", &self.bus_address])
-            .args(arguments.iter().map(ToString::to_string))
-            .output()
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("tenderctl was built with this test")
     }
 }
