@@ -1,7 +1,7 @@
 # Everything a newcomer needs: `make demo` shows a sale, `make test` proves the rest.
 # Both install what they need with apt when run as root, and otherwise say what is missing.
 
-.PHONY: demo demo-pcsc test test-system bench fuzz check
+.PHONY: demo demo-pcsc test bench fuzz install check
 PEERS := target/peers
 
 demo:                   ## Three sales with simulated reader, card and bank; nothing is touched outside target/
@@ -22,6 +22,17 @@ bench:                  ## Latency, CPU, start, memory and size, with medians an
 
 fuzz:                   ## Every fuzz target for SECONDS (60) each; needs cargo-fuzz and a nightly toolchain
 	for target in $$(cargo fuzz list); do cargo fuzz run $$target -- -max_total_time=$${SECONDS:-60} || exit 1; done
+
+install:                ## Into DESTDIR, as a package would: programs, units, bus policy and interfaces, keys
+	cargo build --release --workspace
+	install -Dm755 -t $(DESTDIR)/usr/bin target/release/tenderd target/release/tenderctl
+	install -Dm644 -t $(DESTDIR)/usr/lib/systemd/system systemd/tenderd.service
+	install -Dm644 systemd/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/tenderd.conf
+	install -Dm644 -t $(DESTDIR)/usr/share/dbus-1/system-services systemd/org.tenderd.service
+	install -Dm644 -t $(DESTDIR)/usr/share/dbus-1/system.d systemd/org.tenderd.conf
+	install -Dm644 -t $(DESTDIR)/usr/share/dbus-1/interfaces dbus/*.xml
+	install -Dm644 -t $(DESTDIR)/usr/lib/udev/rules.d udev/*.rules
+	install -Dm644 -t $(DESTDIR)/usr/share/tenderd/keys sim/keys/test-ca.toml
 
 check:                  ## Format, lints, licences
 	cargo fmt --all --check
