@@ -119,16 +119,26 @@ impl Pcscd {
         eventually("pcscd takes clients", || UnixStream::connect(self.socket()).ok());
     }
 
+    /// Waits until it has noticed that a card is on reader 0 or 1.
+    pub(crate) fn notices_a_card(&self, reader: usize) {
+        self.notices(reader, "pcscd notices the card", |laid, taken| laid > taken);
+    }
+
     /// Waits until it has noticed that no card is on reader 0 or 1 any more. It looks a few times a second, and takes a
     /// card that is laid in between for the one before.
     pub(crate) fn notices_an_empty(&self, reader: usize) {
+        self.notices(reader, "pcscd notices that the card is gone", |laid, taken| laid == taken);
+    }
+
+    /// Waits until its log, which counts cards laid and taken, is as `is_so` says.
+    fn notices(&self, reader: usize, what: &str, is_so: impl Fn(usize, usize) -> bool) {
         let name = Self::READERS[reader];
-        eventually("pcscd notices that the card is gone", || {
+        eventually(what, || {
             let log = fs::read_to_string(self.directory.join("log")).expect("it was started");
             // A pcscd that was killed told nothing of the card that it had.
             let log = log.rsplit("daemon ready").next().unwrap_or_default();
             let count = |event: &str| log.matches(&format!("{event} {name}")).count();
-            (count("Card inserted into") == count("Card Removed From")).then_some(())
+            is_so(count("Card inserted into"), count("Card Removed From")).then_some(())
         });
     }
 

@@ -130,6 +130,11 @@ impl Terminal {
         daemon.wait().expect("it was started here")
     }
 
+    /// The daemon's process.
+    pub(crate) fn process(&self) -> u32 {
+        self.daemon.as_ref().expect("it runs").id()
+    }
+
     /// Everything the daemon has logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.file("tenderd.log")).unwrap_or_default()
@@ -178,6 +183,14 @@ impl Terminal {
     /// A property of the terminal.
     pub(crate) fn property(&self, name: &str) -> Result<OwnedVariant, String> {
         self.client.call("org.freedesktop.DBus.Properties", "Get", &("org.tenderd.Terminal1", name))
+    }
+
+    /// A property of the terminal that is a text.
+    pub(crate) fn text(&self, name: &str) -> String {
+        match &*self.property(name).expect("the terminal has it") {
+            Variant::Str(text) => text.to_string(),
+            other => panic!("{name} is no text: {other:?}"),
+        }
     }
 
     /// Waits until a transaction is as `is_so` says.

@@ -14,6 +14,10 @@ use super::super::{Answer, Input, Request, Token, tap_result};
 use super::{Engine, Message, Open};
 use crate::reader;
 
+/// How long to wait before a card is tried again. One that lies in the field and does not work would otherwise be
+/// tried without a pause.
+const PAUSE_BEFORE_RETRY: Duration = Duration::from_millis(250);
+
 impl Engine {
     pub(super) fn reader_event(&mut self, event: reader::Event) {
         match event {
@@ -223,7 +227,7 @@ impl Engine {
         match next {
             Next::Card(field_off) => {
                 let wanted = self.open.get(token).and_then(|open| open.transaction().request().reader.clone());
-                self.arm(token, *tap, wanted.as_deref(), field_off);
+                self.arm(token, *tap, wanted.as_deref(), field_off.max(PAUSE_BEFORE_RETRY));
             }
             Next::Removal => {
                 let Some(open) = self.open.get_mut(token) else { return };

@@ -229,7 +229,12 @@ impl Engine {
         match message {
             Message::Call(call) => self.answer(call),
             Message::Reader(event) => self.reader_event(event),
-            Message::Tap(token, progress) => self.tap_progress(&token, progress),
+            // What a conversation tells once its readers were released, after a cancellation, say, concerns nobody.
+            Message::Tap(token, progress) => {
+                if self.open.get(&token).is_some_and(|open| open.seat.is_some()) {
+                    self.tap_progress(&token, progress);
+                }
+            }
             Message::Answer(token, answer) => self.host_answered(&token, answer),
             Message::Reversal(token, answer) => self.reversal_answered(&token, answer),
             Message::Deadline(token, wait) => {
