@@ -18,7 +18,7 @@ test: $(PEERS)/installed  ## All tests, those with real pcscd, dbus-daemon and i
 
 bench:                  ## Latency, CPU, start, memory and size, with medians and spread
 	scripts/need build bus pcsc
-	cargo bench --workspace
+	cargo bench --package tenderd --bench terminal
 
 fuzz:                   ## Every fuzz target for SECONDS (60) each; needs cargo-fuzz and a nightly toolchain
 	for target in $$(cargo fuzz list); do cargo fuzz run $$target -- -max_total_time=$${SECONDS:-60} || exit 1; done

@@ -233,12 +233,23 @@ impl State {
 
     fn converse(&mut self, card: CardInfo, conversation: Conversation) {
         let answer = std::mem::take(&mut self.answer);
-        let mut session = Session { state: self, card, answer, answer_len_max: 0, lost: None };
+        let mut session =
+            Session { state: self, card, answer, answer_len_max: 0, lost: None, exchanges: 0, on_air: Duration::ZERO };
+        let begun_at = session.now();
         let outcome = catch_unwind(AssertUnwindSafe(|| conversation(&mut session)));
-        let Session { mut answer, answer_len_max, lost, .. } = session;
+        let took = session.now() - begun_at;
+        let Session { mut answer, answer_len_max, lost, exchanges, on_air, .. } = session;
         // What cards answer is cardholder data.
         answer[..answer_len_max].zeroize();
         self.answer = answer;
+        // How much of a slow tap is the card's and the reader's.
+        tracing::debug!(
+            reader = %self.reader.id,
+            exchanges,
+            on_air_us = on_air.as_micros(),
+            took_us = took.as_micros(),
+            "conversation over"
+        );
         self.slot.release();
         if outcome.is_err() {
             self.tell(Event::Fault(self.id(), Fault::Panicked));
@@ -278,6 +289,9 @@ struct Session<'a> {
     answer_len_max: usize,
     /// Why no command can be answered any more.
     lost: Option<ChannelError>,
+    exchanges: u32,
+    /// What card and transport took of the conversation.
+    on_air: Duration,
 }
 
 impl CardChannel for Session<'_> {
@@ -292,6 +306,8 @@ impl CardChannel for Session<'_> {
         let sent_at = self.state.clock.now();
         let result = self.state.slot.transmit(command, &mut self.answer);
         let received_at = self.state.clock.now();
+        self.exchanges += 1;
+        self.on_air += received_at - sent_at;
         match result {
             Ok(len) => {
                 self.answer_len_max = self.answer_len_max.max(len);

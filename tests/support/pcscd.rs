@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
-const SOCKET_VARIABLE: &str = "PCSCLITE_CSOCK_NAME";
+/// Where clients of PC/SC look for the path of the socket.
+pub(crate) const SOCKET_VARIABLE: &str = "PCSCLITE_CSOCK_NAME";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The ATR that a contactless reader composes for an ISO/IEC 14443-4 card of type A without historical bytes.
@@ -51,7 +52,7 @@ pub(crate) fn isolated(test: &str, body: impl FnOnce(&mut Pcscd)) {
 }
 
 /// Why no pcscd of our own can be run here, if so.
-fn unavailable() -> Option<String> {
+pub(crate) fn unavailable() -> Option<String> {
     if !Path::new(DRIVER).exists() {
         return Some(format!("{DRIVER} is not there: install vsmartcard-vpcd"));
     }
