@@ -7,6 +7,7 @@ use emv::kernel::{Outcome, Transaction as TapTransaction};
 use emv::tap::{Autorun, Input as TapInput, Tap};
 use emv::tlv::Writer;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::super::driver::{self, Next, Progress, Seat};
 use super::super::view::{Change, ReaderState};
@@ -76,9 +77,9 @@ impl Engine {
 
     /// Gives the issuer's answer to a tap that asked for it (EMV Contactless Book A, 8.1.1.22).
     pub(super) fn resume_tap(&mut self, token: &Token, answer: &Answer) {
-        let Some(mut tap) = self.open.get_mut(token).and_then(|open| open.waiting_tap.take()) else {
-            return self.feed(token, Input::InternalError);
-        };
+        let Some(open) = self.open.get_mut(token) else { return };
+        open.deadline = None;
+        let Some(mut tap) = open.waiting_tap.take() else { return self.feed(token, Input::InternalError) };
         let mut objects = Writer::new();
         if let Some(data) = &answer.issuer_authentication_data {
             objects.put(emv::dict::ISSUER_AUTHENTICATION_DATA, &data.0);
@@ -108,13 +109,40 @@ impl Engine {
         open.waits += 1;
         let wait = open.waits;
         open.seat = Some(Seat::new(tap));
-        self.later(self.config.card_timeout, Message::Deadline(token.clone(), wait));
+        let timeout = self.config.card_timeout;
+        match open.deadline {
+            // A card that fails again and again does not hold the terminal for longer.
+            Some(deadline) if deadline <= Instant::now() => return self.time_out(token),
+            Some(_) => {}
+            None => {
+                open.deadline = Some(Instant::now() + timeout);
+                self.later(timeout, Message::Deadline(token.clone()));
+            }
+        }
         if field_off.is_zero() {
             self.arm_readers(token, wanted);
         } else {
             // A phone needs the time to notice that the field is gone.
             self.later(field_off, Message::FieldOn(token.clone(), wait));
         }
+    }
+
+    /// The time for presenting a card is over. A card that is being read is not disturbed: if it is to
+    /// be presented once more after that, `arm` ends it.
+    pub(super) fn deadline(&mut self, token: &Token) {
+        let Some(open) = self.open.get(token) else { return };
+        if open.deadline.is_none_or(|deadline| deadline > Instant::now()) {
+            return;
+        }
+        if open.awaits_removal { self.time_out(token) } else { self.feed(token, Input::Deadline) }
+    }
+
+    /// Ends a transaction whose card was read, and failed.
+    fn time_out(&mut self, token: &Token) {
+        let Some(open) = self.open.get(token) else { return };
+        let reader = open.transaction().reader().unwrap_or_default().to_owned();
+        self.feed(token, Input::ReaderArmed { reader });
+        self.feed(token, Input::Deadline);
     }
 
     /// The field has been off for long enough.

@@ -19,6 +19,7 @@ use emv::kernel::{Outcome, UnpredictableNumbers};
 use emv::tap::Tap;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use self::stations::Stations;
 use super::display::{self, Display};
@@ -66,8 +67,8 @@ enum Message {
     Tap(Token, Progress),
     Answer(Token, Result<AuthorisationAnswer, HostError>),
     Reversal(Token, Result<ReversalAnswer, HostError>),
-    /// Nobody presented a card in time; the number tells which wait is meant.
-    Deadline(Token, u64),
+    /// The time for presenting a card is over.
+    Deadline(Token),
     /// The field of the wait with this number has been off for long enough.
     FieldOn(Token, u64),
     /// A message has stood for as long as it must.
@@ -83,7 +84,7 @@ impl Message {
             Message::Tap(token, _)
             | Message::Answer(token, _)
             | Message::Reversal(token, _)
-            | Message::Deadline(token, _)
+            | Message::Deadline(token)
             | Message::FieldOn(token, _)
             | Message::HoldOver(token) => Some(token),
             Message::Reader(_) | Message::RetryJournal => None,
@@ -109,8 +110,10 @@ struct Open {
     outcome: Option<Outcome>,
     /// What the customer's display says.
     customer: Display,
-    /// Counts the waits for a card, so that a deadline of an earlier one is known.
+    /// Counts the waits for a card, so that the end of an earlier one's pause is known.
     waits: u64,
+    /// Until when a card must have been presented and read.
+    deadline: Option<Instant>,
 }
 
 /// The engine.
@@ -237,11 +240,7 @@ impl Engine {
             }
             Message::Answer(token, answer) => self.host_answered(&token, answer),
             Message::Reversal(token, answer) => self.reversal_answered(&token, answer),
-            Message::Deadline(token, wait) => {
-                if self.open.get(&token).is_some_and(|open| open.waits == wait) {
-                    self.feed(&token, Input::Deadline);
-                }
-            }
+            Message::Deadline(token) => self.deadline(&token),
             Message::FieldOn(token, wait) => self.field_on(&token, wait),
             Message::HoldOver(token) => {
                 let held = self.open.get_mut(&token).and_then(|open| open.customer.hold_is_over());
@@ -409,6 +408,7 @@ impl Open {
             outcome: None,
             customer: Display::default(),
             waits: 0,
+            deadline: None,
         }
     }
 
