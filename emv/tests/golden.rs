@@ -10,6 +10,8 @@
 //! | `from` | the card |
 //! | `card` | its answers, by `SELECT`, `GPO`, `RECORD sfi number`, `GENERATE AC` |
 //! | `configuration` | objects of the kernel's configuration, by tag |
+//! | `options` | what of Kernel 3's options is enabled |
+//! | `ttq` | Terminal Transaction Qualifiers, as pre-processing leaves them |
 //! | `transaction` | `amount` and `amount_other` in minor units, `type`, `date` |
 //! | `expect` | what must come of it: `commands` (CLA INS P1 P2 of each), `shown`, `outcome`, ... |
 //!
@@ -23,10 +25,10 @@ use std::sync::Arc;
 use std::{env, fs};
 
 use emv::apdu::{Command, Response};
-use emv::fields::{AdditionalTerminalCapabilities, Amount, CvmResults, Date, TerminalCapabilities, Tvr};
+use emv::fields::{AdditionalTerminalCapabilities, Amount, CvmResults, Date, TerminalCapabilities, Ttq, Tvr};
 use emv::kernel::{
     Database, Event, Indicators, Input, Kernel, Outcome, Output, Start, Transaction, UiRequest, UnpredictableNumbers,
-    c2,
+    c2, c3,
 };
 use emv::oda::{CaKey, CaKeys, Environment, RevocationList};
 use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits, Profile, TerminalData};
@@ -88,23 +90,33 @@ impl Spoilt {
 }
 
 proptest! {
-    /// Whatever a card answers, the kernel comes to an outcome after a bounded number of commands, and
-    /// does not approve what it did not verify.
     #[test]
     fn no_answer_of_a_card_is_too_much_for_kernel_2(spoilt in prop::collection::vec(spoilt(), 6)) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-        let mut scenario = read(&folder.join("cards/c2.json"));
-        merge(&mut scenario, read(&folder.join("c2-approved-offline.json")));
-        let mut spoilt = spoilt.iter();
-        let came = came_of(&scenario, &mut |answer| match spoilt.next() {
-            Some(spoilt) => spoilt.spoil(answer),
-            None => answer,
-        });
-        prop_assert!(came["commands"].as_array().unwrap().len() <= 130);
-        if came["outcome"] == "Approved" {
-            prop_assert_eq!(&came["authentication"], &json!(["Cda Ok(())"]));
-        }
+        ends_well("c2.json", "c2-approved-offline.json", "Cda Ok(())", &spoilt)?;
     }
+
+    #[test]
+    fn no_answer_of_a_card_is_too_much_for_kernel_3(spoilt in prop::collection::vec(spoilt(), 7)) {
+        ends_well("c3.json", "c3-approved-offline.json", "Fdda Ok(())", &spoilt)?;
+    }
+}
+
+/// Whatever a card answers, the kernel comes to an outcome after a bounded number of commands, and
+/// does not approve what it did not verify.
+fn ends_well(card: &str, scenario: &str, verified: &str, spoilt: &[Spoilt]) -> Result<(), TestCaseError> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut whole = read(&folder.join("cards").join(card));
+    merge(&mut whole, read(&folder.join(scenario)));
+    let mut spoilt = spoilt.iter();
+    let came = came_of(&whole, &mut |answer| match spoilt.next() {
+        Some(spoilt) => spoilt.spoil(answer),
+        None => answer,
+    });
+    prop_assert!(came["commands"].as_array().unwrap().len() <= 130);
+    if came["outcome"] == "Approved" {
+        prop_assert_eq!(&came["authentication"], &json!([verified]));
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Value {
@@ -155,7 +167,7 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
             transaction: transaction(&scenario["transaction"]),
             unpredictable_number: hex(text(&scenario["unpredictable_number"])).try_into().expect("four bytes"),
             unpredictable_numbers: UnpredictableNumbers::from_seed([0; 32]),
-            indicators: Indicators::default(),
+            indicators: Indicators { ttq: ttq(scenario), ..Indicators::default() },
             df_name: profile.combinations()[0].aid.as_bytes().to_vec(),
             fci: alter(selected.data.to_vec()),
             select_status: selected.status,
@@ -222,8 +234,9 @@ fn described(outcome: &Outcome, mut came: Value) -> Value {
         "receipt": outcome.receipt,
         "on_outcome": outcome.ui_on_outcome.as_ref().map(ui),
         "on_restart": outcome.ui_on_restart.as_ref().map(ui),
+        "alternate_interface": outcome.alternate_interface.map(|interface| format!("{interface:?}")),
         "field_off_ms": outcome.field_off.map(|time| time.as_millis() as u64),
-        "error": discretionary_data[&dict::ERROR_INDICATION.to_string()],
+        "error": discretionary_data.get(&dict::ERROR_INDICATION.to_string()),
         "discretionary_data": discretionary_data,
         "data_record": outcome.data_record.is_some().then(|| record(&outcome.data_record)),
     });
@@ -236,7 +249,8 @@ fn ui(request: &UiRequest) -> String {
         0 => String::new(),
         millis => format!(", {millis} ms"),
     };
-    format!("{:?}, {:?}{hold}", request.message, request.status)
+    let value = request.value.map(|value| format!(", {:?} {}", value.qualifier, value.minor_units)).unwrap_or_default();
+    format!("{:?}, {:?}{hold}{value}", request.message, request.status)
 }
 
 /// The name under which a card's file has the answer.
@@ -287,6 +301,7 @@ fn profile(scenario: &Value) -> Profile {
         Some(2) => {
             KernelConfiguration::C2(Arc::new(c2::Configuration::from_objects(&objects).expect("a configuration")))
         }
+        Some(3) => KernelConfiguration::C3(Arc::new(c3::Configuration { options: options(scenario), objects })),
         other => panic!("there is no kernel {other:?}"),
     };
     let combination = Combination {
@@ -315,6 +330,25 @@ fn profile(scenario: &Value) -> Profile {
         ifd_serial_number: *b"00000001",
     };
     Profile::new(terminal, ca_keys, RevocationList::new(), [(combination, configuration)])
+}
+
+fn options(scenario: &Value) -> c3::Options {
+    let mut options = c3::Options::default();
+    for option in scenario["options"].as_array().into_iter().flatten() {
+        match text(option) {
+            "fdda_for_online" => options.fdda_for_online = true,
+            "display_available_spending_amount" => options.display_available_spending_amount = true,
+            "manual_cash_check" => options.manual_cash_check = true,
+            "cashback_check" => options.cashback_check = true,
+            other => panic!("{other} is no option of Kernel 3"),
+        }
+    }
+    options
+}
+
+fn ttq(scenario: &Value) -> Option<Ttq> {
+    let ttq = scenario["ttq"].as_str()?;
+    Some(Ttq::try_from(&hex(ttq)[..]).expect("four bytes"))
 }
 
 fn transaction(given: &Value) -> Transaction {

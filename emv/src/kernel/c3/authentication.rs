@@ -3,7 +3,7 @@
 use super::Fault;
 use super::context::Context;
 use crate::dict;
-use crate::fields::{Aip, CryptogramType, Ctq, Track2, Ttq};
+use crate::fields::{Aip, CryptogramType, Ctq, Pan, Ttq};
 use crate::kernel::{Event, OdaMethod};
 use crate::oda::{self, EncodedCertificate, FastDynamicData, FddaUse};
 use crate::tlv::Tag;
@@ -57,7 +57,7 @@ fn verify_chain(purpose: FddaUse, context: &Context) -> Result<(), oda::Fault> {
     let rid = object(dict::DF_NAME).first_chunk::<5>().copied().ok_or(oda::Fault::CaKeyNotFound)?;
     let &[index] = object(dict::CA_PUBLIC_KEY_INDEX) else { return Err(oda::Fault::CaKeyNotFound) };
     let date = context.transaction.date;
-    let track2 = Track2::try_from(object(dict::TRACK_2_EQUIVALENT_DATA)).map_err(|_| oda::Fault::PanMismatch)?;
+    let pan = Pan::from_cn(object(dict::PAN)).map_err(|_| oda::Fault::PanMismatch)?;
 
     let ca_key = context.profile.ca_keys.usable(rid, index, date)?;
     let issuer_certificate = EncodedCertificate {
@@ -65,7 +65,7 @@ fn verify_chain(purpose: FddaUse, context: &Context) -> Result<(), oda::Fault> {
         remainder: object(dict::ISSUER_PUBLIC_KEY_REMAINDER),
         exponent: object(dict::ISSUER_PUBLIC_KEY_EXPONENT),
     };
-    let issuer_key = oda::recover_issuer_key(ca_key, issuer_certificate, track2.pan(), date, &context.profile.revoked)?;
+    let issuer_key = oda::recover_issuer_key(ca_key, issuer_certificate, &pan, date, &context.profile.revoked)?;
     let icc_certificate = EncodedCertificate {
         certificate: object(dict::ICC_PUBLIC_KEY_CERTIFICATE),
         remainder: object(dict::ICC_PUBLIC_KEY_REMAINDER),
@@ -73,7 +73,7 @@ fn verify_chain(purpose: FddaUse, context: &Context) -> Result<(), oda::Fault> {
     };
     let mut static_data = context.static_data.clone();
     static_data.add_tag_list(object(dict::SDA_TAG_LIST), context.aip())?;
-    let icc_key = oda::recover_icc_key(&issuer_key, icc_certificate, &static_data, track2.pan(), date)?;
+    let icc_key = oda::recover_icc_key(&issuer_key, icc_certificate, &static_data, &pan, date)?;
 
     let data = FastDynamicData {
         unpredictable_number: object(dict::UNPREDICTABLE_NUMBER).try_into().map_err(|_| oda::Fault::HashMismatch)?,

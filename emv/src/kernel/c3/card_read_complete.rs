@@ -2,15 +2,21 @@
 
 use super::context::Context;
 use super::{Fault, State, authentication, completion, restrictions, verification};
-use crate::dict;
+use crate::dict::{self, Book};
 use crate::fields::c3::IssuerApplicationData;
-use crate::fields::{CryptogramInformationData, CryptogramType, Track2, Ttq};
+use crate::fields::{CryptogramInformationData, CryptogramType, Pan, Track2, Ttq};
 use crate::kernel::{MessageId, Status, UiRequest};
 use crate::tlv::Tag;
 
 /// What every card gives (Book C-3, A.2).
-const MANDATORY: &[Tag] =
-    &[dict::APPLICATION_CRYPTOGRAM, dict::AIP, dict::ATC, dict::ISSUER_APPLICATION_DATA, dict::TRACK_2_EQUIVALENT_DATA];
+const MANDATORY: &[Tag] = &[
+    dict::APPLICATION_CRYPTOGRAM,
+    dict::AIP,
+    dict::ATC,
+    dict::ISSUER_APPLICATION_DATA,
+    dict::PDOL,
+    dict::TRACK_2_EQUIVALENT_DATA,
+];
 
 /// From here on the kernel decides alone.
 pub(super) fn complete(context: &mut Context) -> Result<State, Fault> {
@@ -24,13 +30,13 @@ pub(super) fn complete(context: &mut Context) -> Result<State, Fault> {
     Ok(completion::complete(context))
 }
 
-/// 5.4.2.1 and 4.1.1.4.
+/// 5.4.2.1, 4.1.1.4 and, for the PAN, A.2.
 fn check_data(context: &Context) -> Result<(), Fault> {
     if MANDATORY.iter().any(|tag| context.database.value(*tag).is_none()) {
         return Err(Fault::MandatoryDataMissing);
     }
     for &tag in &context.card_data {
-        let (value, known) = (context.database.value(tag), dict::find(tag));
+        let (value, known) = (context.database.value(tag), dict::find_in(Book::C3, tag));
         if let (Some(value), Some(known)) = (value, known)
             && !(known.length.0..=known.length.1).contains(&value.len())
         {
@@ -38,7 +44,13 @@ fn check_data(context: &Context) -> Result<(), Fault> {
         }
     }
     let track2 = context.database.value(dict::TRACK_2_EQUIVALENT_DATA).unwrap_or_default();
-    Track2::try_from(track2).map(|_| ()).map_err(|_| Fault::DataMalformed)
+    let track2 = Track2::try_from(track2).map_err(|_| Fault::DataMalformed)?;
+    match context.database.value(dict::PAN).map(Pan::from_cn) {
+        None => Ok(()),
+        Some(Ok(pan)) if pan == *track2.pan() => Ok(()),
+        Some(Ok(_)) => Err(Fault::PanMismatch),
+        Some(Err(_)) => Err(Fault::DataMalformed),
+    }
 }
 
 /// 5.4.3: what the card has decided.

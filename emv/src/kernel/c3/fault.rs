@@ -39,6 +39,8 @@ pub enum Fault {
     MandatoryDataMissing,
     /// An object has not its length (4.1.1.4).
     DataMalformed,
+    /// The PAN is not that of the Track 2 Equivalent Data (A.2).
+    PanMismatch,
     /// The card is not for cash, and can be inserted (5.5.1.3).
     CashNotAllowed,
     /// The card is not for cashback, and can be inserted (5.5.1.4).
@@ -65,6 +67,7 @@ impl Fault {
             Fault::DataRedundant => "data object given twice",
             Fault::MandatoryDataMissing => "mandatory data object missing",
             Fault::DataMalformed => "data object malformed",
+            Fault::PanMismatch => "PAN differs from Track 2",
             Fault::CashNotAllowed => "not for cash",
             Fault::CashbackNotAllowed => "not for cashback",
             Fault::ContactChipPreferred => "fDDA failed, contacts preferred",
@@ -102,7 +105,8 @@ impl Fault {
             | Fault::RecordMalformed
             | Fault::DataRedundant
             | Fault::MandatoryDataMissing
-            | Fault::DataMalformed => {
+            | Fault::DataMalformed
+            | Fault::PanMismatch => {
                 showing(failed(MessageId::TryAnotherCard), Outcome::new(Decision::EndApplication))
             }
         }

@@ -4,10 +4,10 @@ use super::context::Context;
 use super::read_application_data::RecordResponse;
 use super::{Fault, State, card_read_complete};
 use crate::apdu::{Command, Response, StatusWord};
-use crate::dict;
+use crate::dict::{self, Book, Source};
 use crate::fields::Afl;
 use crate::kernel::Start;
-use crate::tlv::{Dol, Tlv, Tlvs};
+use crate::tlv::{Dol, Tag, Tlv, Tlvs};
 
 /// GET PROCESSING OPTIONS was sent.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ pub(super) fn start(start: &Start, context: &mut Context) -> Result<State, Fault
     Ok(State::GpoResponse(GpoResponse))
 }
 
-/// Stores the primitive objects of the FCI, templates opened. What the terminal has is its own.
+/// Stores the primitive objects of the FCI, templates opened.
 fn store_fci(objects: Tlvs<'_>, context: &mut Context) {
     for object in objects {
         if object.tag.is_constructed() {
             store_fci(object.children(), context);
-        } else if !context.database.is_present(object.tag) {
+        } else if is_for_card(object.tag) {
             context.database.set(object.tag, object.value);
         }
     }
@@ -71,17 +71,21 @@ impl GpoResponse {
     }
 }
 
-/// 5.2.1.3 and 5.4.2.2: stores what the card gives, each object once. What is the terminal's to say,
-/// the card can't.
+/// Whether the kernel takes an object from the card: it knows it (5.2.1.3), and its value is not the
+/// terminal's to say.
+fn is_for_card(tag: Tag) -> bool {
+    dict::find_in(Book::C3, tag).is_some_and(|known| known.source != Source::Terminal)
+}
+
+/// 5.2.1.3 and 5.4.2.2: stores what the card gives, each object once.
 pub(super) fn store_card_data(objects: Tlvs<'_>, context: &mut Context) -> Result<(), Fault> {
     for object in objects {
         if object.tag.is_constructed() {
             store_card_data(object.children(), context)?;
-        } else if dict::find(object.tag).is_some_and(|known| known.source != dict::Source::Terminal) {
-            if context.card_data.contains(&object.tag) {
+        } else if is_for_card(object.tag) {
+            if !context.card_data.insert(object.tag) {
                 return Err(Fault::DataRedundant);
             }
-            context.card_data.insert(object.tag);
             context.database.set(object.tag, object.value);
         }
     }

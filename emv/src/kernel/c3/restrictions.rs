@@ -3,7 +3,7 @@
 use super::Fault;
 use super::context::Context;
 use crate::dict;
-use crate::fields::{Amount, Auc, CryptogramType, Ctq, Date};
+use crate::fields::{Amount, Auc, Bit, CryptogramType, Ctq, Date};
 use crate::kernel::shared::TransactionKind;
 
 /// 5.5.1. The Terminal Exception File (5.5.1.2) is an option of the implementation that is not taken.
@@ -37,7 +37,7 @@ fn check_expiry(context: &mut Context) {
 }
 
 /// Whether the Application Usage Control allows what it has two bits for: at home and abroad.
-fn is_allowed(context: &Context, at_home: crate::fields::Bit<Auc>, abroad: crate::fields::Bit<Auc>) -> bool {
+fn is_allowed(context: &Context, at_home: Bit<Auc>, abroad: Bit<Auc>) -> bool {
     let auc = context.database.value(dict::APPLICATION_USAGE_CONTROL).and_then(|value| Auc::try_from(value).ok());
     let issuer = context.database.value(dict::ISSUER_COUNTRY_CODE);
     let (Some(auc), Some(issuer)) = (auc, issuer) else { return false };
@@ -45,7 +45,7 @@ fn is_allowed(context: &Context, at_home: crate::fields::Bit<Auc>, abroad: crate
     auc.has(if is_home { at_home } else { abroad })
 }
 
-fn switch_or_decline(context: &mut Context, switch: crate::fields::Bit<Ctq>, fault: Fault) -> Result<(), Fault> {
+fn switch_or_decline(context: &mut Context, switch: Bit<Ctq>, fault: Fault) -> Result<(), Fault> {
     if context.ctq().is_some_and(|ctq| ctq.has(switch)) {
         return Err(fault);
     }
