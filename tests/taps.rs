@@ -1,6 +1,7 @@
 //! Every simulated card, with its real signatures, against the whole of `emv`: each must end as its
-//! personality says.
+//! personality says, also after it left the field at any of its commands.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -84,6 +85,22 @@ fn nothing_is_approved_offline_without_a_verified_signature() {
     }
 }
 
+#[test]
+fn a_card_that_leaves_at_any_command_ends_as_it_must_once_it_comes_back() {
+    let profile = profile();
+    for (name, ending, _) in ENDINGS {
+        let mut stays = Personality::built_in(name).unwrap();
+        stays.torn_at = None;
+        let (_, commands) = tap_card(&profile, &stays, 1250);
+        for number in 1..=commands {
+            let mut leaves = stays.clone();
+            leaves.torn_at = NonZeroU32::new(number);
+            let (ended, _) = tap_card(&profile, &leaves, 1250);
+            assert_eq!(ended, *ending, "{name}, gone at command {number} of {commands}");
+        }
+    }
+}
+
 /// The terminal of the demo: floor limit 25.00, CVM limit 50.00, no PIN pad.
 fn profile() -> Arc<Profile> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -95,9 +112,14 @@ fn profile() -> Arc<Profile> {
     Config::load(&folder.path().join("tenderd.toml")).unwrap().profile
 }
 
-/// Taps a card, presenting it again as often as it is asked for.
 fn tap(profile: &Arc<Profile>, name: &str, minor_units: u64) -> Ending {
-    let mut card = Card::new(&Personality::built_in(name).unwrap());
+    tap_card(profile, &Personality::built_in(name).unwrap(), minor_units).0
+}
+
+/// Taps a card, presenting it again as often as it is asked for; also tells how many commands it was
+/// sent.
+fn tap_card(profile: &Arc<Profile>, personality: &Personality, minor_units: u64) -> (Ending, u32) {
+    let mut card = Card::new(personality);
     let transaction = Transaction {
         amount_authorised: Some(Amount::new(minor_units).unwrap()),
         amount_other: Some(Amount::ZERO),
@@ -110,14 +132,17 @@ fn tap(profile: &Arc<Profile>, name: &str, minor_units: u64) -> Ending {
     };
     let numbers = UnpredictableNumbers::from_seed([7; 32]);
     let mut tap = Tap::new(Arc::clone(profile), transaction, numbers, Autorun::No);
-    let mut signature = None;
+    let (mut signature, mut commands) = (None, 0);
     let now = Instant::default();
     loop {
         match tap.poll().expect("a tap wants something until it is finished") {
-            Output::Transmit(command) => match card.transmit(&command.to_bytes()).response {
-                Some(response) => tap.handle(Input::Response(&response), now),
-                None => tap.handle(Input::CardLost, now),
-            },
+            Output::Transmit(command) => {
+                commands += 1;
+                match card.transmit(&command.to_bytes()).response {
+                    Some(response) => tap.handle(Input::Response(&response), now),
+                    None => tap.handle(Input::CardLost, now),
+                }
+            }
             Output::Poll => {
                 card.reset();
                 tap.handle(Input::CardPresent, now);
@@ -127,7 +152,9 @@ fn tap(profile: &Arc<Profile>, name: &str, minor_units: u64) -> Ending {
                 assert!(matches!(method, OdaMethod::Cda | OdaMethod::Fdda));
                 signature = Some(result.is_ok());
             }
-            Output::Finished(Outcome { decision, cvm, .. }) => return Ending { decision, cvm, signature },
+            Output::Finished(Outcome { decision, cvm, .. }) => {
+                return (Ending { decision, cvm, signature }, commands);
+            }
             _ => {}
         }
     }

@@ -106,9 +106,7 @@ impl Fault {
             | Fault::DataRedundant
             | Fault::MandatoryDataMissing
             | Fault::DataMalformed
-            | Fault::PanMismatch => {
-                showing(failed(MessageId::TryAnotherCard), Outcome::new(Decision::EndApplication))
-            }
+            | Fault::PanMismatch => showing(failed(MessageId::TryAnotherCard), Outcome::new(Decision::EndApplication)),
         }
     }
 }
