@@ -9,4 +9,5 @@ pub mod keys;
 pub mod reader;
 pub mod receipt;
 pub mod terminal;
+pub mod trace;
 pub mod upstream;

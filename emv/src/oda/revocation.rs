@@ -31,6 +31,11 @@ impl RevocationList {
         self.0.contains(&Revocation { rid, ca_key_index, serial })
     }
 
+    /// Every revoked certificate, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Revocation> {
+        self.0.iter()
+    }
+
     /// How many certificates are revoked.
     pub fn len(&self) -> usize {
         self.0.len()
