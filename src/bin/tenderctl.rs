@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tenderd::ctl::{
-    BusArgs, Client, Failure, Output, cancel, completions, config, decode, readers, receipt, sale, status, transactions,
+    BusArgs, Client, Failure, Output, cancel, completions, config, decode, import, readers, receipt, record, replay,
+    sale, status, transactions,
 };
 
 /// Takes contactless payments from the command line, and looks into the terminal that takes them.
@@ -31,6 +32,12 @@ enum Command {
     Config(config::Command),
     /// Show a TLV, a command or a response as a tree with names and bit meanings
     Decode(decode::Args),
+    /// Record a tap as a trace
+    Record(record::Args),
+    /// Run a trace or a recorded card against today's kernels
+    Replay(replay::Args),
+    /// Turn a log of pcsc-spy, pcscd or scriptor into a card script
+    Import(import::Args),
     /// Print a script that completes tenderctl's commands in a shell
     Completions(completions::Args),
 }
@@ -68,6 +75,9 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         }
         Command::Config(command) => config::run(&command, output),
         Command::Decode(args) => decode::run(&args, output),
+        Command::Record(args) => record::run(&args, output),
+        Command::Replay(args) => replay::run(&args, output),
+        Command::Import(args) => import::run(&args, output),
         Command::Completions(args) => completions::run(&args, Arguments::command(), output),
     }
 }

@@ -106,6 +106,12 @@ impl Config {
         Self::read(&Source::open(path)?)
     }
 
+    /// The [`EXAMPLE`] without its key files: for tools that run before a terminal is configured.
+    pub fn example() -> Self {
+        let text = EXAMPLE.replace("\"/usr/share/tenderd/keys/test-ca.toml\"", "");
+        Self::read(&Source::of_text("example.toml", &text)).expect("a test holds the example to be good")
+    }
+
     fn read(source: &Source) -> Result<Self, ConfigError> {
         let file: file::File = source.deserialise()?;
         let terminal = &file.terminal;

@@ -49,7 +49,6 @@ impl Source {
         Ok(Source { path: path.to_owned(), text })
     }
 
-    #[cfg(test)]
     pub(super) fn of_text(path: &str, text: &str) -> Self {
         Source { path: path.into(), text: text.to_owned() }
     }

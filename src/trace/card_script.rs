@@ -198,11 +198,10 @@ mod tests {
         script.add(&[0x80, 0xCA, 0x9F, 0x36], Some(vec![2]));
         let mut card = script.card();
         let command = [0x80, 0xCA, 0x9F, 0x36, 0x00];
-        assert_eq!([card.answer(&command), card.answer(&command), card.answer(&command)].map(Option::unwrap), [
-            vec![1],
-            vec![2],
-            vec![2]
-        ]);
+        assert_eq!(
+            [card.answer(&command), card.answer(&command), card.answer(&command)].map(Option::unwrap),
+            [vec![1], vec![2], vec![2]]
+        );
     }
 
     #[test]

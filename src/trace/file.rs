@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::entry::{Entry, What};
+use super::masking::Masking;
 use super::settings::{Setting, Settings, SettingsError};
 use crate::terminal::Hex;
 
@@ -219,8 +220,18 @@ impl Trace {
         if !ended(&entries) {
             return Err(FileError::new(last_line, "the trace ends here, before its outcome: it was cut short"));
         }
-        let terminal = terminal.ok_or_else(|| FileError::new(first_entry_line, "no terminal before the first entry"))?;
+        let terminal =
+            terminal.ok_or_else(|| FileError::new(first_entry_line, "no terminal before the first entry"))?;
         Ok(Trace { header, settings: Settings { terminal, applications, ca_keys, revoked }, entries, first_entry_line })
+    }
+
+    /// The trace with its account data masked.
+    pub fn masked(&self) -> Self {
+        let mut masking = Masking::new();
+        let mut masked = self.clone();
+        masked.entries = self.entries.iter().map(|entry| masking.entry(entry)).collect();
+        masked.header.masked = true;
+        masked
     }
 
     /// Writes the trace, with a line feed after each line.

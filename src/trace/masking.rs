@@ -130,7 +130,9 @@ impl Masking {
         let Some(data) = data.get_mut(..usize::from(*length)) else { return masked };
         match *instruction {
             GET_PROCESSING_OPTIONS => {
-                let Ok(template) = Tlv::parse(command.get(5..5 + data.len()).unwrap_or_default()) else { return masked };
+                let Ok(template) = Tlv::parse(command.get(5..5 + data.len()).unwrap_or_default()) else {
+                    return masked;
+                };
                 let start = data.len() - template.value.len();
                 mask_list(&self.pdol, &mut data[start..]);
             }
@@ -152,7 +154,7 @@ fn mask_list(dol: &[u8], mut data: &mut [u8]) {
 }
 
 /// Masks the value of one object.
-pub(crate) fn mask(tag: Tag, value: &mut [u8]) {
+fn mask(tag: Tag, value: &mut [u8]) {
     match rule(tag) {
         Rule::Keep => {}
         Rule::Pan => mask_digits(value),
@@ -179,11 +181,6 @@ fn rule(tag: Tag) -> Rule {
         Some(Format::Alphabetic | Format::Alphanumeric | Format::AlphanumericSpecial) => Rule::Text,
         _ => Rule::Zeros,
     }
-}
-
-/// Whether anything of the object's value is hidden.
-pub(crate) fn hides(tag: Tag) -> bool {
-    !matches!(rule(tag), Rule::Keep)
 }
 
 fn mask_digits(value: &mut [u8]) {
@@ -235,21 +232,23 @@ mod tests {
     #[test]
     fn account_data_is_hidden_and_every_length_stays() {
         assert_eq!(
-            response("702D57114761739001010119D22122011143804400000F5A0847617390010101195F200A54455354204341524420209000"),
+            response(
+                "702D57114761739001010119D22122011143804400000F5A0847617390010101195F200A54455354204341524420209000"
+            ),
             "702D57114761730000000119D22122010000000000000F5A0847617300000001195F200A58585858205858585820209000"
         );
     }
 
     #[test]
     fn what_recovers_to_the_pan_is_hidden() {
-        assert_eq!(response("70089003AABBCC9F4600" .replace("7008", "7008").as_str()).len(), 20);
+        assert_eq!(response("70089003AABBCC9F4600".replace("7008", "7008").as_str()).len(), 20);
         assert_eq!(response("70059003AABBCC9000"), "700590030000009000");
         assert_eq!(response("70069F4603AABBCC9000"), "70069F46030000009000");
     }
 
     #[test]
     fn what_is_unknown_is_hidden_and_what_is_malformed_stays_malformed() {
-        assert_eq!(response("DF7F024761" .to_owned().as_str()), "DF7F024761", "a status word, and no whole object");
+        assert_eq!(response("DF7F024761".to_owned().as_str()), "DF7F024761", "a status word, and no whole object");
         assert_eq!(response("DF7F0247619000"), "DF7F0200009000");
         assert_eq!(response("5A0847617390019000"), "FFFFFFFFFFFFFF9000");
         assert_eq!(response("6A82"), "6A82");
@@ -259,13 +258,10 @@ mod tests {
     fn a_command_is_masked_by_the_list_that_the_card_gave() {
         let mut masking = Masking::new();
         masking.response(&hex("6F0AA5089F38055A089F02069000"));
-        let command = hex("80A8000010830E4761739001010119000000001000" );
+        let command = hex("80A8000010830E4761739001010119000000001000");
         assert_eq!(masking.command(&command)[..17], hex("80A8000010830E47617300000001190000")[..]);
         masking.response(&hex("70048C025A089000"));
-        assert_eq!(
-            masking.command(&hex("80AE800008476173900101011900")),
-            hex("80AE800008476173000000011900")
-        );
+        assert_eq!(masking.command(&hex("80AE800008476173900101011900")), hex("80AE800008476173000000011900"));
     }
 
     #[test]
@@ -273,7 +269,7 @@ mod tests {
         for text in [
             "701357114761739001010119D22122011143804400000F9000",
             "5A0847617390019000",
-            "5F2005414243204400" ,
+            "5F2005414243204400",
             "770A9F2701809F3602000A5A9000",
         ] {
             let once = response(text);

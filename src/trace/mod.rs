@@ -13,6 +13,7 @@ mod file;
 pub mod import;
 mod masking;
 mod recorded_transaction;
+pub mod recorder;
 mod replay;
 mod session;
 mod settings;

@@ -13,7 +13,7 @@ use super::card_script::{CardScript, Unmatched};
 use super::entry::What;
 use super::file::{FileError, Inputs};
 use super::replay::Run;
-use super::settings::{Application, ApplicationLimits, Key, KernelOption, Settings, Terminal};
+use super::settings::{Application, ApplicationLimits, KernelOption, Key, Settings, Terminal};
 use super::told::Event;
 use crate::terminal::Hex;
 
@@ -123,7 +123,8 @@ fn settings(config: &Value) -> Result<Settings> {
     let flags = &config["kernel_flags"];
     let mut options = Vec::new();
     if kernel == [3] {
-        options.extend(OPTIONS.iter().filter(|(flag, _)| flags[flag].as_bool() == Some(true)).map(|(_, option)| *option));
+        options
+            .extend(OPTIONS.iter().filter(|(flag, _)| flags[flag].as_bool() == Some(true)).map(|(_, option)| *option));
     } else if online {
         objects.set(dict::TERMINAL_ACTION_CODE_ONLINE, &[0xFF; 5]);
     }
@@ -222,7 +223,9 @@ impl Expectation {
             })
             .or_else(|| self.messages(run))
             .or_else(|| holds("data record", outcome.data_record.as_ref(), &expected["data_record"]))
-            .or_else(|| holds("discretionary data", outcome.discretionary_data.as_ref(), &expected["discretionary_data"]))
+            .or_else(|| {
+                holds("discretionary data", outcome.discretionary_data.as_ref(), &expected["discretionary_data"])
+            })
             .or_else(|| self.authentication(run))
     }
 

@@ -329,7 +329,10 @@ impl ApplicationLimits {
 
     fn to_limits(&self) -> Result<Limits, SettingsError> {
         let amount = |name: &str, minor_units: Option<u64>| {
-            minor_units.map(Amount::new).transpose().map_err(|reason| error(format!("application.limits.{name}"), reason))
+            minor_units
+                .map(Amount::new)
+                .transpose()
+                .map_err(|reason| error(format!("application.limits.{name}"), reason))
         };
         Ok(Limits {
             status_check_supported: self.status_check_supported,
