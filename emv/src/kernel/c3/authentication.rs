@@ -54,7 +54,7 @@ fn verify_chain(purpose: FddaUse, context: &Context) -> Result<(), oda::Fault> {
     if !context.static_data_complete {
         return Err(oda::Fault::StaticRecord);
     }
-    let rid = object(dict::DF_NAME).first_chunk::<5>().copied().ok_or(oda::Fault::CaKeyNotFound)?;
+    let rid = context.rid.ok_or(oda::Fault::CaKeyNotFound)?;
     let &[index] = object(dict::CA_PUBLIC_KEY_INDEX) else { return Err(oda::Fault::CaKeyNotFound) };
     let date = context.transaction.date;
     let pan = Pan::from_cn(object(dict::PAN)).map_err(|_| oda::Fault::PanMismatch)?;
@@ -82,4 +82,100 @@ fn verify_chain(purpose: FddaUse, context: &Context) -> Result<(), oda::Fault> {
         card_authentication_related_data: object(dict::CARD_AUTHENTICATION_RELATED_DATA),
     };
     oda::verify_fast_dynamic(&icc_key, object(dict::SIGNED_DYNAMIC_APPLICATION_DATA), &data, purpose).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::super::Options;
+    use super::super::testing::context;
+    use super::*;
+    use crate::fields::Bit;
+    use crate::kernel::Output;
+
+    /// The methods and results that were written down.
+    fn results(context: &Context) -> Vec<Result<(), oda::Fault>> {
+        let result = |output: &Output| match output {
+            Output::Record(Event::OfflineDataAuthentication { method: OdaMethod::Fdda, result }) => Some(*result),
+            _ => None,
+        };
+        context.outputs.iter().filter_map(result).collect()
+    }
+
+    fn signed(context: Context) -> Context {
+        context
+            .given(dict::AIP, Aip::default().with(Aip::DDA_SUPPORTED).as_bytes())
+            .given(dict::CA_PUBLIC_KEY_INDEX, &[0xC1])
+            .given(dict::PAN, &[0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x01, 0x19])
+            .given(dict::SIGNED_DYNAMIC_APPLICATION_DATA, &[1; 128])
+    }
+
+    #[test]
+    fn where_it_fails_the_card_prefers_online_then_its_contacts_then_nothing() {
+        let (online, contacts) = (Ctq::GO_ONLINE_IF_ODA_FAILS, Ctq::SWITCH_INTERFACE_IF_ODA_FAILS);
+        let (offline_only, chip) = (Ttq::OFFLINE_ONLY_READER, Ttq::EMV_CONTACT_CHIP_SUPPORTED);
+        let cases: [(&[Bit<Ctq>], &[Bit<Ttq>], _); 7] = [
+            (&[online], &[], Ok((true, false))),
+            (&[online, contacts], &[chip], Ok((true, false))),
+            (&[online], &[offline_only, chip], Ok((false, true))),
+            (&[online, contacts], &[offline_only, chip], Err(Fault::ContactChipPreferred)),
+            (&[contacts], &[chip], Err(Fault::ContactChipPreferred)),
+            (&[contacts], &[], Ok((false, true))),
+            (&[], &[chip], Ok((false, true))),
+        ];
+        for (ctq, ttq, expected) in cases {
+            let mut context = context(ttq).with_cryptogram(CryptogramType::Tc).with_ctq(ctq);
+            assert_eq!(authenticate(&mut context).map(|()| context.indicators()), expected);
+            assert_eq!(results(&context), [Err(oda::Fault::MissingSignature)]);
+        }
+    }
+
+    #[test]
+    fn a_card_without_ctq_prefers_nothing() {
+        let mut context = context(&[Ttq::EMV_CONTACT_CHIP_SUPPORTED]).with_cryptogram(CryptogramType::Tc);
+        assert_eq!(authenticate(&mut context), Ok(()));
+        assert_eq!(context.indicators(), (false, true));
+    }
+
+    #[test]
+    fn the_first_thing_that_is_missing_is_named() {
+        let whole = || signed(context(&[]).with_cryptogram(CryptogramType::Tc));
+        let mut broken_record = whole();
+        broken_record.static_data_complete = false;
+        for (mut context, fault) in [
+            (whole(), oda::Fault::CaKeyNotFound),
+            (whole().given(dict::AIP, &[0x00, 0x00]), oda::Fault::MissingSignature),
+            (whole().given(dict::SIGNED_DYNAMIC_APPLICATION_DATA, &[]), oda::Fault::MissingSignature),
+            (whole().given(dict::CA_PUBLIC_KEY_INDEX, &[]), oda::Fault::CaKeyNotFound),
+            (whole().given(dict::PAN, &[]), oda::Fault::PanMismatch),
+            (broken_record, oda::Fault::StaticRecord),
+        ] {
+            authenticate(&mut context).unwrap();
+            assert_eq!(results(&context), [Err(fault)]);
+        }
+    }
+
+    #[test]
+    fn what_goes_online_is_verified_at_special_purpose_readers_only_and_without_consequence() {
+        let enabled = Options { fdda_for_online: true, ..Options::default() };
+        let verified = |options, cryptogram_type| {
+            let mut context = signed(context(&[])).with_cryptogram(cryptogram_type).with_options(options);
+            context.online_required = true;
+            authenticate(&mut context).unwrap();
+            assert_eq!(context.indicators(), (true, false));
+            results(&context).len()
+        };
+        assert_eq!(verified(enabled, CryptogramType::Arqc), 1);
+        assert_eq!(verified(enabled, CryptogramType::Tc), 0);
+        assert_eq!(verified(Options::default(), CryptogramType::Arqc), 0);
+    }
+
+    #[test]
+    fn what_is_declined_is_not_verified() {
+        let mut context = signed(context(&[])).with_cryptogram(CryptogramType::Aac);
+        context.decline_required = true;
+        authenticate(&mut context).unwrap();
+        assert_eq!(results(&context), []);
+    }
 }

@@ -77,3 +77,97 @@ fn cid_of_issuer_application_data(context: &Context) -> CryptogramInformationDat
         IssuerApplicationData::from_bytes(data).map_or(CryptogramType::Rfu, IssuerApplicationData::cryptogram_type);
     CryptogramInformationData::new(cryptogram_type)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::context;
+    use super::*;
+    use crate::fields::Bit;
+    use crate::kernel::Output;
+
+    const TRACK_2: &[u8] = &[0x41, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0xD4, 0x91, 0x22, 0x01];
+
+    fn read(ttq: &[Bit<Ttq>]) -> Context {
+        context(ttq)
+            .given(dict::DF_NAME, &[0xA0, 0x00, 0x00, 0x00, 0x03, 0x10, 0x10])
+            .given(dict::APPLICATION_CRYPTOGRAM, &[1; 8])
+            .given(dict::AIP, &[0x00, 0x00])
+            .given(dict::ATC, &[0x00, 0x01])
+            .given(dict::ISSUER_APPLICATION_DATA, &[0x06, 0x01, 0x11, 0x03, 0xA0, 0x00, 0x00])
+            .given(dict::TRACK_2_EQUIVALENT_DATA, TRACK_2)
+    }
+
+    #[test]
+    fn the_cardholder_may_take_the_card_before_anything_is_decided() {
+        let mut context = read(&[]);
+        assert!(matches!(complete(&mut context), Ok(State::Finished)));
+        let request = UiRequest::new(MessageId::CardReadOk, Status::CardReadSuccessfully);
+        assert_eq!(context.outputs.front(), Some(&Output::Ui(request)));
+    }
+
+    #[test]
+    fn each_mandatory_object_must_be_there() {
+        assert_eq!(check_data(&read(&[])), Ok(()));
+        for &tag in MANDATORY {
+            let mut context = read(&[]);
+            context.database.remove(tag);
+            assert_eq!(check_data(&context), Err(Fault::MandatoryDataMissing), "{tag}");
+            assert_eq!(check_data(&read(&[]).given(tag, &[])), Err(Fault::MandatoryDataMissing), "{tag}");
+        }
+    }
+
+    #[test]
+    fn an_object_of_the_card_has_the_length_that_its_book_gives_it() {
+        for (tag, value) in [
+            (dict::CTQ, &[0x00][..]),
+            (dict::CARD_AUTHENTICATION_RELATED_DATA, &[0x01, 0, 0, 0]),
+            (dict::APPLICATION_CRYPTOGRAM, &[0; 7]),
+            (dict::TRACK_2_EQUIVALENT_DATA, &[0x41, 0x11]),
+        ] {
+            assert_eq!(check_data(&read(&[]).given(tag, value)), Err(Fault::DataMalformed), "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_pan_must_be_that_of_track_2() {
+        let pan = |last| [0x41, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, last];
+        assert_eq!(check_data(&read(&[]).given(dict::PAN, &pan(0x11))), Ok(()));
+        assert_eq!(check_data(&read(&[]).given(dict::PAN, &pan(0x29))), Err(Fault::PanMismatch));
+        assert_eq!(check_data(&read(&[]).given(dict::PAN, &pan(0xAA))), Err(Fault::DataMalformed));
+    }
+
+    #[test]
+    fn the_card_s_cryptogram_disposes_of_the_transaction() {
+        for (cryptogram_type, expected) in [
+            (CryptogramType::Tc, (false, false)),
+            (CryptogramType::Arqc, (true, false)),
+            (CryptogramType::Aac, (false, true)),
+            (CryptogramType::Rfu, (false, true)),
+        ] {
+            let mut context = read(&[]).with_cryptogram(cryptogram_type);
+            dispose(&mut context);
+            assert_eq!(context.indicators(), expected, "{cryptogram_type:?}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_needs_an_online_cryptogram_goes_online() {
+        let mut context = read(&[Ttq::ONLINE_CRYPTOGRAM_REQUIRED]).with_cryptogram(CryptogramType::Tc);
+        dispose(&mut context);
+        assert_eq!(context.indicators(), (true, false));
+    }
+
+    #[test]
+    fn without_a_cid_the_issuer_application_data_tell_the_cryptogram() {
+        for (data, cid) in [
+            (&[0x06, 0x01, 0x11, 0x03, 0x90][..], 0x40),
+            (&[0x06, 0x01, 0x11, 0x03, 0xA0, 0x00, 0x00], 0x80),
+            (&[0x06, 0x01, 0x11, 0x03, 0x80], 0x00),
+            (&[0x06, 0x01, 0x11, 0x03], 0xC0),
+        ] {
+            let mut context = read(&[]).given(dict::ISSUER_APPLICATION_DATA, data);
+            dispose(&mut context);
+            assert_eq!(context.database.value(dict::CRYPTOGRAM_INFORMATION_DATA), Some(&[cid][..]), "{data:02X?}");
+        }
+    }
+}

@@ -85,3 +85,76 @@ fn spending_amount(context: &Context) -> Option<Value> {
         currency: context.transaction.currency,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Options;
+    use super::super::testing::context;
+    use super::*;
+    use crate::fields::Ttq;
+    use crate::tlv::Tlvs;
+
+    fn completed(mut context: Context) -> Outcome {
+        assert!(matches!(complete(&mut context), State::Finished));
+        context.outcome().unwrap().clone()
+    }
+
+    #[test]
+    fn the_indicators_decide_and_declining_goes_first() {
+        for (online, decline, offline_only, decision, message) in [
+            (false, false, false, Decision::Approved, MessageId::Approved),
+            (true, false, false, Decision::OnlineRequest, MessageId::Authorising),
+            (true, false, true, Decision::Declined, MessageId::NotAuthorised),
+            (false, false, true, Decision::Approved, MessageId::Approved),
+            (false, true, false, Decision::Declined, MessageId::NotAuthorised),
+            (true, true, false, Decision::Declined, MessageId::NotAuthorised),
+        ] {
+            let mut context = context(if offline_only { &[Ttq::OFFLINE_ONLY_READER] } else { &[] });
+            (context.online_required, context.decline_required) = (online, decline);
+            context.cvm = Cvm::ObtainSignature;
+            let outcome = completed(context);
+            assert_eq!(outcome.decision, decision);
+            assert_eq!(outcome.ui_on_outcome, Some(UiRequest::new(message, Status::NotApplicable)));
+            let cvm = if decision == Decision::Declined { Cvm::NoCvm } else { Cvm::ObtainSignature };
+            assert_eq!(outcome.cvm, Some(cvm));
+            assert!(outcome.data_record.is_some());
+            assert_eq!((outcome.start, outcome.field_off, outcome.receipt), (None, None, false));
+        }
+    }
+
+    fn objects(record: &Option<Record>) -> Tlvs<'_> {
+        Tlvs::parse(record.as_ref().unwrap().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_form_factor_tells_the_acquirer_that_it_went_over_iso_14443() {
+        let outcome = completed(context(&[]).given(dict::FORM_FACTOR_INDICATOR, &[0x20, 0x70, 0x00, 0xA5]));
+        let indicator = objects(&outcome.data_record).iter().find(|object| object.tag == dict::FORM_FACTOR_INDICATOR);
+        assert_eq!(indicator.unwrap().value, [0x20, 0x70, 0x00, 0xA0]);
+    }
+
+    #[test]
+    fn the_tvr_of_the_data_record_is_zero() {
+        let outcome = completed(context(&[]));
+        let tvr = objects(&outcome.data_record).iter().find(|object| object.tag == dict::TVR);
+        assert_eq!(tvr.unwrap().value, [0; 5]);
+    }
+
+    #[test]
+    fn what_is_left_to_spend_is_shown_where_the_card_tells_it_and_the_reader_wants_it() {
+        let enabled = Options { display_available_spending_amount: true, ..Options::default() };
+        let amount = [0x00, 0x00, 0x00, 0x00, 0x43, 0x21];
+        let told = || context(&[]).given(dict::AVAILABLE_OFFLINE_SPENDING_AMOUNT, &amount);
+
+        let outcome = completed(told().with_options(enabled));
+        let balance = Value { qualifier: ValueQualifier::Balance, minor_units: 4321, currency: [0x09, 0x78] };
+        assert_eq!(outcome.ui_on_outcome.as_ref().unwrap().value, Some(balance));
+        let shown = objects(&outcome.discretionary_data).iter().next().unwrap();
+        assert_eq!((shown.tag, shown.value), (dict::AVAILABLE_OFFLINE_SPENDING_AMOUNT, &amount[..]));
+
+        for outcome in [completed(told()), completed(context(&[]).with_options(enabled))] {
+            assert_eq!(outcome.ui_on_outcome.unwrap().value, None);
+            assert_eq!(outcome.discretionary_data, None);
+        }
+    }
+}

@@ -24,6 +24,8 @@ pub(super) struct Context {
     pub(super) configuration: Arc<Configuration>,
     pub(super) transaction: Transaction,
     pub(super) database: Database,
+    /// Registered Application Provider Identifier of the application that was selected.
+    pub(super) rid: Option<[u8; 5]>,
     /// Terminal Transaction Qualifiers, as pre-processing set them for this transaction.
     pub(super) ttq: Ttq,
     /// Which objects the card has given, each once.
@@ -61,6 +63,7 @@ impl Context {
             configuration,
             transaction: start.transaction.clone(),
             database,
+            rid: start.df_name.first_chunk().copied(),
             ttq,
             card_data: BTreeSet::new(),
             static_data: StaticData::new(),

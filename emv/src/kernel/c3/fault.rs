@@ -135,3 +135,76 @@ impl Context {
         self.finish(outcome)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::context;
+    use super::*;
+    use crate::dict;
+
+    fn ended(fault: Fault) -> Outcome {
+        let mut context = context(&[]).given(dict::LANGUAGE_PREFERENCE, b"de");
+        assert!(matches!(context.fail(fault), State::Finished));
+        let recorded = context.outputs.front().unwrap();
+        assert_eq!(*recorded, crate::kernel::Output::Record(Event::CardFault(fault.name())));
+        context.outcome().unwrap().clone()
+    }
+
+    fn message(message: MessageId) -> Option<UiRequest> {
+        Some(UiRequest::new(message, Status::ProcessingError).in_language(b"de"))
+    }
+
+    #[test]
+    fn what_is_malformed_ends_the_application() {
+        for fault in [
+            Fault::FciMalformed,
+            Fault::GpoRefused(StatusWord::REFERENCE_DATA_NOT_USABLE),
+            Fault::GpoMalformed,
+            Fault::AflInvalid,
+            Fault::RecordRefused(StatusWord::CONDITIONS_NOT_SATISFIED),
+            Fault::RecordMalformed,
+            Fault::DataRedundant,
+            Fault::MandatoryDataMissing,
+            Fault::DataMalformed,
+            Fault::PanMismatch,
+        ] {
+            let mut expected = Outcome::new(Decision::EndApplication);
+            expected.ui_on_outcome = message(MessageId::TryAnotherCard);
+            assert_eq!(ended(fault), expected, "{}", fault.name());
+        }
+    }
+
+    #[test]
+    fn a_card_that_was_lost_is_tried_again_without_a_word() {
+        assert_eq!(ended(Fault::NoResponse), starting_at(StartPoint::B, Decision::TryAgain));
+    }
+
+    #[test]
+    fn another_application_is_selected_without_a_word() {
+        assert_eq!(ended(Fault::NextApplicationWanted), starting_at(StartPoint::C, Decision::SelectNext));
+    }
+
+    #[test]
+    fn another_interface_is_any_other_or_the_contacts() {
+        for fault in [Fault::OtherInterfaceWanted, Fault::CashNotAllowed, Fault::CashbackNotAllowed] {
+            let mut expected = Outcome::new(Decision::TryAnotherInterface);
+            expected.ui_on_outcome = message(MessageId::InsertOrSwipeCard);
+            assert_eq!(ended(fault), expected, "{}", fault.name());
+        }
+        let outcome = ended(Fault::ContactChipPreferred);
+        assert_eq!(outcome.decision, Decision::TryAnotherInterface);
+        assert_eq!(outcome.ui_on_outcome, message(MessageId::InsertCard));
+        assert_eq!(outcome.alternate_interface, Some(AlternateInterface::ContactChip));
+    }
+
+    #[test]
+    fn a_phone_gets_time_to_be_looked_at_and_is_then_read_again() {
+        let outcome = ended(Fault::SeePhone);
+        assert_eq!((outcome.decision, outcome.start), (Decision::TryAgain, Some(StartPoint::B)));
+        let held = Duration::from_millis(1300);
+        assert_eq!(outcome.ui_on_outcome, message(MessageId::SeePhone).map(|request| request.held_for(held)));
+        let restart = UiRequest::new(MessageId::SeePhone, Status::ReadyToRead).in_language(b"de");
+        assert_eq!(outcome.ui_on_restart, Some(restart));
+        assert_eq!(outcome.field_off, Some(held));
+    }
+}

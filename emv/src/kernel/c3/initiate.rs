@@ -91,3 +91,103 @@ pub(super) fn store_card_data(objects: Tlvs<'_>, context: &mut Context) -> Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::super::testing::{self, context, fault};
+    use super::*;
+    use crate::fields::Ttq;
+    use crate::tlv::Writer;
+
+    /// An FCI with this PDOL.
+    fn fci(pdol: &[u8]) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.template(dict::FCI_TEMPLATE, |fci| {
+            fci.template(dict::FCI_PROPRIETARY_TEMPLATE, |proprietary| {
+                proprietary.put(dict::PDOL, pdol);
+            });
+        });
+        writer.into_bytes()
+    }
+
+    fn started(fci: Vec<u8>) -> (Result<State, Fault>, Context) {
+        let mut context = context(&[Ttq::EMV_MODE_SUPPORTED]);
+        let start = testing::start(context.ttq, fci);
+        (super::start(&start, &mut context), context)
+    }
+
+    #[test]
+    fn the_card_gets_what_its_pdol_asks_for() {
+        // TTQ, Amount Authorised, Unpredictable Number, and an object that nobody knows.
+        let (state, context) = started(fci(&[0x9F, 0x66, 4, 0x9F, 0x02, 6, 0x9F, 0x37, 4, 0x9F, 0x7A, 1]));
+        assert!(matches!(state, Ok(State::GpoResponse(_))));
+        let data = [0x83, 15, 0x20, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0xCA, 0xFE, 0xBA, 0xBE, 0];
+        assert_eq!(context.sent().unwrap().data(), data);
+    }
+
+    #[test]
+    fn a_pdol_must_be_whole_and_its_data_fit_the_command() {
+        assert!(started(fci(&[0x9F, 0x66, 0xFC])).0.is_ok());
+        for pdol in [&[0x9F, 0x66, 0xFD][..], &[0x9F, 0x66]] {
+            assert_eq!(fault(started(fci(pdol)).0), Fault::FciMalformed, "{pdol:02X?}");
+        }
+        assert_eq!(fault(started([0x6F, 0x02, 0xA5].into()).0), Fault::FciMalformed);
+    }
+
+    fn answered(data: &[u8], status: StatusWord) -> (Result<State, Fault>, Context) {
+        let mut context = context(&[]);
+        (GpoResponse.response(Response { data, status }, &mut context), context)
+    }
+
+    #[test]
+    fn each_status_word_has_its_meaning() {
+        let other = StatusWord::RECORD_NOT_FOUND;
+        for (status, expected) in [
+            (StatusWord::REFERENCE_DATA_NOT_USABLE, Fault::OtherInterfaceWanted),
+            (StatusWord::CONDITIONS_NOT_SATISFIED, Fault::NextApplicationWanted),
+            (StatusWord::COMMAND_NOT_ALLOWED, Fault::SeePhone),
+            (other, Fault::GpoRefused(other)),
+        ] {
+            assert_eq!(fault(answered(&[], status).0), expected);
+        }
+    }
+
+    #[test]
+    fn only_format_2_is_understood() {
+        for data in [&[][..], &[0x80, 0x02, 0x20, 0x00], &[0x77, 0x04, 0x82]] {
+            assert_eq!(fault(answered(data, StatusWord::SUCCESS).0), Fault::GpoMalformed, "{data:02X?}");
+        }
+    }
+
+    #[test]
+    fn the_records_of_the_afl_are_read_from_the_first_on() {
+        let (state, context) = answered(&[0x77, 0x06, 0x94, 0x04, 0x18, 0x02, 0x03, 0x00], StatusWord::SUCCESS);
+        assert!(matches!(state, Ok(State::RecordResponse(_))));
+        assert_eq!(context.sent(), Some(&Command::read_record(3, 2)));
+    }
+
+    #[test]
+    fn an_afl_without_sense_or_without_end_is_refused() {
+        let endless = [0x77, 0x0A, 0x94, 0x08, 0x08, 0x01, 0xFF, 0x00, 0x10, 0x01, 0xFF, 0x00];
+        for data in [&[0x77, 0x05, 0x94, 0x03, 0x18, 0x02, 0x03][..], &endless] {
+            assert_eq!(fault(answered(data, StatusWord::SUCCESS).0), Fault::AflInvalid, "{data:02X?}");
+        }
+    }
+
+    #[test]
+    fn an_object_comes_once() {
+        let twice = [0x77, 0x08, 0x5F, 0x34, 0x01, 0x00, 0x5F, 0x34, 0x01, 0x00];
+        assert_eq!(fault(answered(&twice, StatusWord::SUCCESS).0), Fault::DataRedundant);
+    }
+
+    #[test]
+    fn what_is_the_terminal_s_to_say_the_card_can_t() {
+        let mut context = context(&[Ttq::CVM_REQUIRED]);
+        let objects = [0x9F, 0x66, 0x04, 0x00, 0x00, 0x00, 0x00, 0x95, 0x05, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
+        store_card_data(Tlvs::parse(&objects).unwrap(), &mut context).unwrap();
+        assert_eq!(context.database.get(dict::TTQ), Some(&[0x00, 0x40, 0x00, 0x00][..]));
+        assert_eq!(context.database.get(dict::TVR), Some(&[0; 5][..]));
+    }
+}

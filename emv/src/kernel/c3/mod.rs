@@ -13,6 +13,8 @@ mod fault;
 mod initiate;
 mod read_application_data;
 mod restrictions;
+#[cfg(test)]
+mod testing;
 mod verification;
 
 use alloc::sync::Arc;

@@ -58,3 +58,91 @@ fn is_device_believed(ctq: Ctq, context: &Context) -> bool {
         None => context.cryptogram_type() == CryptogramType::Arqc,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::context;
+    use super::*;
+    use crate::fields::Bit;
+
+    const PIN: Bit<Ttq> = Ttq::ONLINE_PIN_SUPPORTED;
+    const SIGNATURE: Bit<Ttq> = Ttq::SIGNATURE_SUPPORTED;
+    const REQUIRED: Bit<Ttq> = Ttq::CVM_REQUIRED;
+
+    /// The method, and whether the kernel goes online, or declines, on its account.
+    fn selected(mut context: Context) -> (Cvm, bool, bool) {
+        select_cvm(&mut context);
+        (context.cvm, context.online_required, context.decline_required)
+    }
+
+    #[test]
+    fn a_card_without_ctq_leaves_the_method_to_the_reader() {
+        for (ttq, expected) in [
+            (&[PIN, SIGNATURE][..], (Cvm::NoCvm, false, false)),
+            (&[REQUIRED, PIN, SIGNATURE], (Cvm::ObtainSignature, false, false)),
+            (&[REQUIRED, SIGNATURE], (Cvm::ObtainSignature, false, false)),
+            (&[REQUIRED, PIN], (Cvm::OnlinePin, true, false)),
+            (&[REQUIRED], (Cvm::NoCvm, false, true)),
+        ] {
+            assert_eq!(selected(context(ttq)), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_method_that_both_know_is_taken() {
+        let both = &[Ctq::ONLINE_PIN_REQUIRED, Ctq::SIGNATURE_REQUIRED][..];
+        for (ttq, ctq, expected) in [
+            (&[REQUIRED, PIN, SIGNATURE][..], both, (Cvm::OnlinePin, true, false)),
+            (&[REQUIRED, SIGNATURE], both, (Cvm::ObtainSignature, false, false)),
+            (&[REQUIRED, PIN], &[Ctq::SIGNATURE_REQUIRED], (Cvm::NoCvm, false, true)),
+            (&[REQUIRED, PIN, SIGNATURE], &[], (Cvm::NoCvm, false, true)),
+            (&[PIN, SIGNATURE], &[], (Cvm::NoCvm, false, false)),
+            // What the card asks for is done even where the reader doesn't need it.
+            (&[PIN], &[Ctq::ONLINE_PIN_REQUIRED], (Cvm::OnlinePin, true, false)),
+        ] {
+            assert_eq!(selected(context(ttq).with_ctq(ctq)), expected);
+        }
+    }
+
+    fn phone(ttq: &[Bit<Ttq>], cryptogram_type: CryptogramType) -> Context {
+        context(ttq).with_cryptogram(cryptogram_type).with_ctq(&[Ctq::CONSUMER_DEVICE_CVM_PERFORMED])
+    }
+
+    #[test]
+    fn a_device_that_signed_its_ctq_is_believed_and_one_that_signed_another_is_not() {
+        for (related, expected) in [
+            (&[0x01, 1, 2, 3, 4, 0x00, 0x80][..], (Cvm::ConfirmationCodeVerified, false, false)),
+            (&[0x01, 1, 2, 3, 4, 0x00, 0x80, 0xFF], (Cvm::ConfirmationCodeVerified, false, false)),
+            (&[0x01, 1, 2, 3, 4, 0x00, 0x00], (Cvm::NoCvm, false, true)),
+            (&[0x01, 1, 2, 3, 4, 0x00], (Cvm::NoCvm, false, true)),
+            (&[0x01, 1, 2, 3, 4], (Cvm::NoCvm, false, true)),
+        ] {
+            let phone = phone(&[REQUIRED], CryptogramType::Tc).given(dict::CARD_AUTHENTICATION_RELATED_DATA, related);
+            assert_eq!(selected(phone), expected, "{related:02X?}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_signed_nothing_is_believed_only_where_the_issuer_is_asked() {
+        for required in [&[][..], &[REQUIRED]] {
+            let believed = (Cvm::ConfirmationCodeVerified, false, false);
+            assert_eq!(selected(phone(required, CryptogramType::Arqc)), believed);
+            assert_eq!(selected(phone(required, CryptogramType::Tc)), (Cvm::NoCvm, false, true));
+        }
+    }
+
+    #[test]
+    fn a_pin_goes_before_the_device_and_the_device_before_a_signature() {
+        let ctq = &[Ctq::ONLINE_PIN_REQUIRED, Ctq::SIGNATURE_REQUIRED, Ctq::CONSUMER_DEVICE_CVM_PERFORMED];
+        let card = |ttq| context(ttq).with_cryptogram(CryptogramType::Arqc).with_ctq(ctq);
+        assert_eq!(selected(card(&[PIN, SIGNATURE])).0, Cvm::OnlinePin);
+        assert_eq!(selected(card(&[SIGNATURE])).0, Cvm::ConfirmationCodeVerified);
+    }
+
+    #[test]
+    fn a_transaction_that_is_declined_already_needs_no_method() {
+        let mut context = context(&[REQUIRED, PIN, SIGNATURE]);
+        context.decline_required = true;
+        assert_eq!(selected(context), (Cvm::NoCvm, false, true));
+    }
+}
