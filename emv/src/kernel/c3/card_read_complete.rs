@@ -89,7 +89,7 @@ mod tests {
 
     fn read(ttq: &[Bit<Ttq>]) -> Context {
         context(ttq)
-            .given(dict::DF_NAME, &[0xA0, 0x00, 0x00, 0x00, 0x03, 0x10, 0x10])
+            .given(dict::PDOL, &[0x9F, 0x66, 0x04])
             .given(dict::APPLICATION_CRYPTOGRAM, &[1; 8])
             .given(dict::AIP, &[0x00, 0x00])
             .given(dict::ATC, &[0x00, 0x01])
