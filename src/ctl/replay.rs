@@ -88,7 +88,7 @@ pub fn run(args: &Args, output: &Output) -> Result<ExitCode, Failure> {
     let recording = read(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
     let wrong = |error: &dyn ToString| Failure::usage(format!("{name}: {}", error.to_string()));
     let settings = args.tap.named_settings()?;
-    let (run, expectation) = match recording {
+    let (run, expectation, strict) = match recording {
         Recording::Trace(mut trace) => {
             args.tap.change(&mut trace.header.transaction)?;
             if let Some(settings) = settings {
@@ -99,9 +99,13 @@ pub fn run(args: &Args, output: &Output) -> Result<ExitCode, Failure> {
                 let (transaction, numbers) =
                     trace.header.transaction.to_transaction().map_err(|error| wrong(&error))?;
                 let profile = trace.settings.to_profile().map_err(|error| wrong(&error))?;
-                (run_script(profile, transaction, numbers, &script), None)
+                (run_script(profile, transaction, numbers, &script), None, false)
             } else {
-                (replay(&trace).map_err(|error| wrong(&error))?, None)
+                let run = replay(&trace).map_err(|error| wrong(&error))?;
+                if trace.header.masked && run.difference.as_ref().is_some_and(is_authentication) {
+                    eprintln!("{name} is masked, so its signatures don't verify; record with --reveal to compare them");
+                }
+                (run, None, true)
             }
         }
         Recording::Transaction(recorded) => {
@@ -121,14 +125,19 @@ pub fn run(args: &Args, output: &Output) -> Result<ExitCode, Failure> {
             }
             let (transaction, numbers) = inputs.to_transaction().map_err(|error| wrong(&error))?;
             let profile = settings.to_profile().map_err(|error| wrong(&error))?;
-            (run_script(profile, transaction, numbers, &script), expectation)
+            (run_script(profile, transaction, numbers, &script), expectation, false)
         }
     };
-    Ok(report(&run, expectation.as_ref(), args.reveal, output))
+    let compared = strict || expectation.is_some();
+    Ok(report(&run, expectation.as_ref(), compared, args.reveal, output))
+}
+
+fn is_authentication(difference: &Difference) -> bool {
+    matches!(difference.recorded, Some(What::Event(Event::OfflineDataAuthentication { .. })))
 }
 
 /// Prints what a run gave; diverged is exit code 1.
-fn report(run: &Run, expectation: Option<&Expectation>, reveal: bool, output: &Output) -> ExitCode {
+fn report(run: &Run, expectation: Option<&Expectation>, compared: bool, reveal: bool, output: &Output) -> ExitCode {
     let mut masking = Masking::new();
     let entries: Vec<_> =
         run.entries.iter().map(|entry| if reveal { entry.clone() } else { masking.entry(entry) }).collect();
@@ -139,7 +148,7 @@ fn report(run: &Run, expectation: Option<&Expectation>, reveal: bool, output: &O
     let unmatched: Vec<_> = run.unmatched.iter().map(|Hex(command)| Hex(Masking::new().command(command))).collect();
 
     let mut document = summary(&shown);
-    document["same"] = json!(same);
+    document["same"] = json!(compared.then_some(same));
     if let Some(difference) = &difference {
         document["difference"] = difference.clone();
     } else if let Some(differs) = &differs {
@@ -211,8 +220,11 @@ fn summary(run: &Run) -> Value {
 
 fn print(document: &Value, output: &Output) {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let same = document["same"] == json!(true);
-    let verdict = if same { output.styled(Style::Good, "same") } else { output.styled(Style::Bad, "diverged") };
+    let verdict = match document["same"].as_bool() {
+        Some(true) => output.styled(Style::Good, "same"),
+        Some(false) => output.styled(Style::Bad, "diverged"),
+        None => output.styled(Style::Busy, "nothing to compare with"),
+    };
     let outcome = &document["outcome"];
     output.line(&format!(
         "{verdict}   {}, CVM {}",

@@ -130,7 +130,7 @@ impl TapArgs {
 }
 
 fn bcd(number: u16) -> u8 {
-    ((number / 10 % 10) << 4 | number % 10) as u8
+    (number / 10 % 10 * 16 + number % 10) as u8
 }
 
 fn date(day: jiff::civil::Date) -> Result<Hex, Failure> {

@@ -169,7 +169,7 @@ impl ScriptedCard<'_> {
     /// The first answer to this command that was not given yet, and otherwise the last one.
     fn next(&self, command: &Pattern) -> Option<usize> {
         let matching = || (0..self.given.len()).filter(|step| self.script.steps[*step].command == *command);
-        matching().find(|step| !self.given[*step]).or_else(|| matching().last())
+        matching().find(|step| !self.given[*step]).or_else(|| matching().next_back())
     }
 
     /// The commands that had no answer.

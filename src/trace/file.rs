@@ -244,7 +244,7 @@ impl Trace {
             .chain(revoked.into_iter().map(Setting::Revoked));
         let mut lines = vec![line(&self.header)];
         lines.extend(settings.map(|setting| line(&setting)));
-        lines.extend(self.entries.iter().map(|entry| line(entry)));
+        lines.extend(self.entries.iter().map(line));
         lines.concat()
     }
 }
