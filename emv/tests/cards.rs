@@ -129,8 +129,11 @@ fn entry<'a>(directory: &'a [Database], aid: &[u8]) -> Option<&'a Database> {
     directory.iter().find(|entry| entry.value(dict::ADF_NAME) == Some(aid))
 }
 
+/// Of the chip, or of mag-stripe mode.
 fn track2(application: &Application) -> Option<Track2> {
-    application.value(dict::TRACK_2_EQUIVALENT_DATA).and_then(|value| Track2::try_from(value).ok())
+    [dict::TRACK_2_EQUIVALENT_DATA, dict::TRACK_2_DATA]
+        .into_iter()
+        .find_map(|tag| Track2::try_from(application.value(tag)?).ok())
 }
 
 fn pan(application: &Application) -> Option<Pan> {
