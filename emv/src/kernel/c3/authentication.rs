@@ -115,7 +115,8 @@ mod tests {
     fn where_it_fails_the_card_prefers_online_then_its_contacts_then_nothing() {
         let (online, contacts) = (Ctq::GO_ONLINE_IF_ODA_FAILS, Ctq::SWITCH_INTERFACE_IF_ODA_FAILS);
         let (offline_only, chip) = (Ttq::OFFLINE_ONLY_READER, Ttq::EMV_CONTACT_CHIP_SUPPORTED);
-        let cases: [(&[Bit<Ctq>], &[Bit<Ttq>], _); 7] = [
+        type Case<'a, T> = (&'a [Bit<Ctq>], &'a [Bit<Ttq>], T);
+        let cases: [Case<'_, _>; 7] = [
             (&[online], &[], Ok((true, false))),
             (&[online, contacts], &[chip], Ok((true, false))),
             (&[online], &[offline_only, chip], Ok((false, true))),
