@@ -9,6 +9,9 @@ use tenderd::bus::{self, Bus};
 use tenderd::config::Config;
 use tenderd::daemon;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Takes contactless payments: readers on one side, the bus and an acquirer on the other.
 ///
@@ -34,16 +37,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::builder()
-                .with_env_var("TENDERD_LOG")
-                .with_default_directive(tracing::Level::INFO.into())
-                .from_env_lossy(),
-        )
+    let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .init();
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    tracing_subscriber::registry().with(to_stderr).with(log_filter()).init();
     let config = match Config::load(&arguments.config) {
         Ok(config) => Arc::new(config),
         Err(error) => {
@@ -67,6 +64,16 @@ fn main() -> ExitCode {
             eprintln!("tenderd: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What is logged: `TENDERD_LOG` tells, such as `debug` or `info,tenderd::reader=trace`; where it doesn't, everything of
+/// level info and above.
+fn log_filter() -> Targets {
+    let told: Targets = std::env::var("TENDERD_LOG").ok().and_then(|told| told.parse().ok()).unwrap_or_default();
+    match told.default_level() {
+        Some(_) => told,
+        None => told.with_default(tracing::Level::INFO),
     }
 }
 
