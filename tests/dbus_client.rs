@@ -296,7 +296,7 @@ fn an_interrupted_tenderctl_cancels_its_sale_and_waits_for_the_end() {
     let mut sale = terminal.spawn_tenderctl(&["sale", "49.00", "EUR", "--token", "t1"]);
     let mut lines = BufReader::new(sale.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert_eq!(lines.next().unwrap(), "created      No reader: connect one");
-    assert!(Command::new("kill").args(["-INT", &sale.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", &format!("kill -INT {}", sale.id())]).status().unwrap().success());
     let rest: Vec<String> = lines.collect();
     assert!(rest.iter().any(|line| line.starts_with("Cancelled")), "{rest:?}");
     assert_eq!(sale.wait().unwrap().code(), Some(4));
