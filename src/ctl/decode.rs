@@ -189,9 +189,7 @@ fn node(tag: Tag, value: &[u8], children: Option<Option<Tlvs<'_>>>, reveal: bool
 
 /// The value, or as much of it as may be seen.
 fn shown(tag: Tag, value: &[u8], reveal: bool) -> String {
-    // Who has the scheme's public keys recovers the PAN from these.
-    let certificate = [dict::ICC_PUBLIC_KEY_CERTIFICATE, dict::ICC_PUBLIC_KEY_REMAINDER].contains(&tag);
-    if reveal || (dict::sensitivity(tag) == Sensitivity::Public && !certificate) {
+    if reveal || dict::sensitivity(tag) == Sensitivity::Public {
         return Hex(value.to_vec()).to_string();
     }
     let pan = (tag == dict::PAN).then(|| Pan::try_from(value).ok()).flatten().map(|pan| pan.masked());

@@ -186,6 +186,18 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_of_the_card_s_own_keys_discloses_the_pan() {
+        for tag in [
+            ICC_PUBLIC_KEY_CERTIFICATE,
+            ICC_PUBLIC_KEY_REMAINDER,
+            ICC_PIN_ENCIPHERMENT_PUBLIC_KEY_CERTIFICATE,
+            ICC_PIN_ENCIPHERMENT_PUBLIC_KEY_REMAINDER,
+        ] {
+            assert_eq!(sensitivity(tag), Sensitivity::Cardholder, "{tag}");
+        }
+    }
+
+    #[test]
     fn an_unknown_tag_is_treated_as_cardholder_data() {
         assert_eq!(find(Tag::new(0xDF_7F7F)), None);
         assert_eq!(sensitivity(Tag::new(0xDF_7F7F)), Sensitivity::Cardholder);

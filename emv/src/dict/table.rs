@@ -123,9 +123,9 @@ dictionary! {
     CRYPTOGRAM_INFORMATION_DATA = 0x9F27, "Cryptogram Information Data (CID)", Book3, Binary, 1..=1, RESPONSE, Icc, Public;
     EXTENDED_SELECTION = 0x9F29, "Extended Selection", BookB, Binary, 1..=16, &[APPLICATION_TEMPLATE], Icc, Public;
     KERNEL_IDENTIFIER = 0x9F2A, "Kernel Identifier", BookB, Binary, 1..=8, &[APPLICATION_TEMPLATE], Icc, Public;
-    ICC_PIN_ENCIPHERMENT_PUBLIC_KEY_CERTIFICATE = 0x9F2D, "ICC PIN Encipherment Public Key Certificate", Book3, Binary, 0..=248, RECORD, Icc, Public;
+    ICC_PIN_ENCIPHERMENT_PUBLIC_KEY_CERTIFICATE = 0x9F2D, "ICC PIN Encipherment Public Key Certificate", Book3, Binary, 0..=248, RECORD, Icc, Cardholder;
     ICC_PIN_ENCIPHERMENT_PUBLIC_KEY_EXPONENT = 0x9F2E, "ICC PIN Encipherment Public Key Exponent", Book3, Binary, 1..=3, RECORD, Icc, Public;
-    ICC_PIN_ENCIPHERMENT_PUBLIC_KEY_REMAINDER = 0x9F2F, "ICC PIN Encipherment Public Key Remainder", Book3, Binary, 0..=248, RECORD, Icc, Public;
+    ICC_PIN_ENCIPHERMENT_PUBLIC_KEY_REMAINDER = 0x9F2F, "ICC PIN Encipherment Public Key Remainder", Book3, Binary, 0..=248, RECORD, Icc, Cardholder;
     BIOMETRIC_TERMINAL_CAPABILITIES = 0x9F30, "Biometric Terminal Capabilities", Book3, Binary, 3..=3, NONE, Terminal, Public;
     CARD_BIT_GROUP_TEMPLATE = 0x9F31, "Card BIT Group Template", Book3, Binary, 0..=252, &[READ_RECORD_RESPONSE_MESSAGE_TEMPLATE], Icc, Public;
     ISSUER_PUBLIC_KEY_EXPONENT = 0x9F32, "Issuer Public Key Exponent", Book3, Binary, 1..=3, RECORD, Icc, Public;
@@ -148,9 +148,9 @@ dictionary! {
     APPLICATION_REFERENCE_CURRENCY_EXPONENT = 0x9F43, "Application Reference Currency Exponent", Book3, Numeric, 1..=4, RECORD, Icc, Public;
     APPLICATION_CURRENCY_EXPONENT = 0x9F44, "Application Currency Exponent", Book3, Numeric, 1..=1, RECORD, Icc, Public;
     DATA_AUTHENTICATION_CODE = 0x9F45, "Data Authentication Code", Book3, Binary, 2..=2, NONE, Icc, Public;
-    ICC_PUBLIC_KEY_CERTIFICATE = 0x9F46, "ICC Public Key Certificate", Book3, Binary, 0..=248, RECORD, Icc, Public;
+    ICC_PUBLIC_KEY_CERTIFICATE = 0x9F46, "ICC Public Key Certificate", Book3, Binary, 0..=248, RECORD, Icc, Cardholder;
     ICC_PUBLIC_KEY_EXPONENT = 0x9F47, "ICC Public Key Exponent", Book3, Binary, 1..=3, RECORD, Icc, Public;
-    ICC_PUBLIC_KEY_REMAINDER = 0x9F48, "ICC Public Key Remainder", Book3, Binary, 0..=248, RECORD, Icc, Public;
+    ICC_PUBLIC_KEY_REMAINDER = 0x9F48, "ICC Public Key Remainder", Book3, Binary, 0..=248, RECORD, Icc, Cardholder;
     DDOL = 0x9F49, "Dynamic Data Authentication Data Object List (DDOL)", Book3, Binary, 0..=252, RECORD, Icc, Public;
     SDA_TAG_LIST = 0x9F4A, "Static Data Authentication Tag List", Book3, Binary, 0..=252, RECORD, Icc, Public;
     SIGNED_DYNAMIC_APPLICATION_DATA = 0x9F4B, "Signed Dynamic Application Data (SDAD)", Book3, Binary, 0..=248, RESPONSE, Icc, Public;

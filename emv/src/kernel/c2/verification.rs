@@ -8,11 +8,11 @@ use super::{Fault, State};
 use crate::dict;
 use crate::fields::c2::{PosCardholderInteractionInformation, ThirdPartyData, UiStatus};
 use crate::fields::{
-    CryptogramInformationData, CryptogramType, Pan, ReferenceControlParameter, TerminalCapabilities, Tvr,
+    CryptogramInformationData, CryptogramType, ReferenceControlParameter, TerminalCapabilities, Tvr,
 };
-use crate::kernel::shared::TransactionKind;
+use crate::kernel::shared::{TransactionKind, icc_key};
 use crate::kernel::{Cvm, Decision, Event, MessageId, OdaMethod, Outcome, StartPoint, Status, UiRequest};
-use crate::oda::{self, CombinedDynamicData, CombinedSignature, EncodedCertificate, StaticData};
+use crate::oda::{self, CombinedDynamicData, CombinedSignature, StaticData};
 use crate::tlv::{Tag, Tlv};
 
 /// The response to GENERATE AC was stored; `response` are its data.
@@ -54,25 +54,8 @@ fn with_cda(static_data: StaticData, response: &[u8], context: &mut Context) -> 
 /// The chain of keys, then the signature (EMV Book 2, 6.6.2).
 fn verify_cda(static_data: &StaticData, response: &[u8], context: &Context) -> Result<CombinedDynamicData, oda::Fault> {
     let object = |tag: Tag| context.database.value(tag).unwrap_or_default();
-    let rid = context.rid().ok_or(oda::Fault::CaKeyNotFound)?;
-    let &[index] = object(dict::CA_PUBLIC_KEY_INDEX) else { return Err(oda::Fault::CaKeyNotFound) };
-    let date = context.transaction.date;
-    let pan = Pan::from_cn(object(dict::PAN)).map_err(|_| oda::Fault::PanMismatch)?;
-
-    let ca_key = context.profile.ca_keys.usable(rid, index, date)?;
-    let issuer_certificate = EncodedCertificate {
-        certificate: object(dict::ISSUER_PUBLIC_KEY_CERTIFICATE),
-        remainder: object(dict::ISSUER_PUBLIC_KEY_REMAINDER),
-        exponent: object(dict::ISSUER_PUBLIC_KEY_EXPONENT),
-    };
-    let issuer_key = oda::recover_issuer_key(ca_key, issuer_certificate, &pan, date, &context.profile.revoked)?;
-    let icc_certificate = EncodedCertificate {
-        certificate: object(dict::ICC_PUBLIC_KEY_CERTIFICATE),
-        remainder: object(dict::ICC_PUBLIC_KEY_REMAINDER),
-        exponent: object(dict::ICC_PUBLIC_KEY_EXPONENT),
-    };
-    let icc_key = oda::recover_icc_key(&issuer_key, icc_certificate, static_data, &pan, date)?;
-
+    let icc_key =
+        icc_key(&context.database, &context.profile, context.rid(), static_data, context.transaction.date)?;
     let template = Tlv::parse(response).map_err(|_| oda::Fault::MissingSignature)?;
     let unpredictable_number = object(dict::UNPREDICTABLE_NUMBER).try_into().map_err(|_| oda::Fault::HashMismatch)?;
     oda::verify_combined(

@@ -3,9 +3,10 @@
 use super::Fault;
 use super::context::Context;
 use crate::dict;
-use crate::fields::{Aip, CryptogramType, Ctq, Pan, Ttq};
+use crate::fields::{Aip, CryptogramType, Ctq, Ttq};
+use crate::kernel::shared::icc_key;
 use crate::kernel::{Event, OdaMethod};
-use crate::oda::{self, EncodedCertificate, FastDynamicData, FddaUse};
+use crate::oda::{self, FastDynamicData, FddaUse};
 use crate::tlv::Tag;
 
 /// fDDA, where the card has approved (5.6.1), or asks to go online at a special purpose reader
@@ -54,26 +55,9 @@ fn verify_chain(purpose: FddaUse, context: &Context) -> Result<(), oda::Fault> {
     if !context.static_data_complete {
         return Err(oda::Fault::StaticRecord);
     }
-    let rid = context.rid.ok_or(oda::Fault::CaKeyNotFound)?;
-    let &[index] = object(dict::CA_PUBLIC_KEY_INDEX) else { return Err(oda::Fault::CaKeyNotFound) };
-    let date = context.transaction.date;
-    let pan = Pan::from_cn(object(dict::PAN)).map_err(|_| oda::Fault::PanMismatch)?;
-
-    let ca_key = context.profile.ca_keys.usable(rid, index, date)?;
-    let issuer_certificate = EncodedCertificate {
-        certificate: object(dict::ISSUER_PUBLIC_KEY_CERTIFICATE),
-        remainder: object(dict::ISSUER_PUBLIC_KEY_REMAINDER),
-        exponent: object(dict::ISSUER_PUBLIC_KEY_EXPONENT),
-    };
-    let issuer_key = oda::recover_issuer_key(ca_key, issuer_certificate, &pan, date, &context.profile.revoked)?;
-    let icc_certificate = EncodedCertificate {
-        certificate: object(dict::ICC_PUBLIC_KEY_CERTIFICATE),
-        remainder: object(dict::ICC_PUBLIC_KEY_REMAINDER),
-        exponent: object(dict::ICC_PUBLIC_KEY_EXPONENT),
-    };
     let mut static_data = context.static_data.clone();
     static_data.add_tag_list(object(dict::SDA_TAG_LIST), context.aip())?;
-    let icc_key = oda::recover_icc_key(&issuer_key, icc_certificate, &static_data, &pan, date)?;
+    let icc_key = icc_key(&context.database, &context.profile, context.rid, &static_data, context.transaction.date)?;
 
     let data = FastDynamicData {
         unpredictable_number: object(dict::UNPREDICTABLE_NUMBER).try_into().map_err(|_| oda::Fault::HashMismatch)?,

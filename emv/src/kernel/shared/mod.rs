@@ -2,10 +2,12 @@
 
 mod action_analysis;
 mod cvm_condition;
+mod icc_key;
 mod restrictions;
 mod terminal_objects;
 
 pub use action_analysis::{ActionCodes, IssuerActionCodes, analyse};
 pub use cvm_condition::CvmTransaction;
+pub(crate) use icc_key::icc_key;
 pub use restrictions::{ServiceRequest, TransactionKind, is_service_allowed};
 pub(crate) use terminal_objects::{set_terminal_objects, set_transaction_objects};
