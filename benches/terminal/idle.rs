@@ -7,8 +7,8 @@ use crate::stand::{Readers, Stand, TENDERD};
 use crate::table::{Aim, Samples, print_row, print_section};
 
 const STARTS: usize = 20;
-/// How long a daemon is left alone before it counts as idle.
-const SETTLING: Duration = Duration::from_secs(2);
+/// How long a daemon is left alone before it counts as idle: it asks for an absent PC/SC service for a while.
+const SETTLING: Duration = Duration::from_secs(20);
 const IDLE: Duration = Duration::from_secs(20);
 
 /// Measures from the start of the process to its name on the bus.

@@ -6,6 +6,8 @@
 //! disconnect, each with a context of its own, because pcsc-lite serialises the calls of one context.
 
 mod slot;
+mod socket_notice;
+mod stop;
 mod watch;
 
 use std::sync::Arc;
@@ -36,7 +38,7 @@ impl Settings {
 
 /// The PC/SC readers of this machine, present and future. Dropping it stops them.
 pub struct PcscReaders {
-    stop: Arc<watch::Stop>,
+    stop: Arc<stop::Stop>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -44,9 +46,9 @@ impl PcscReaders {
     /// Starts to look for readers. Returns at once, whether the service is there or not.
     ///
     /// # Errors
-    /// If the system gives no thread.
+    /// If the system gives no thread, or no file descriptor to stop it with.
     pub fn start(settings: Settings, clock: Clock, events: Events) -> std::io::Result<Self> {
-        let stop = Arc::new(watch::Stop::default());
+        let stop = Arc::new(stop::Stop::new()?);
         let watch = watch::Watch::new(settings, clock, events, stop.clone());
         let thread = std::thread::Builder::new().name("pcsc-watch".into()).spawn(move || watch.run())?;
         Ok(PcscReaders { stop, thread: Some(thread) })

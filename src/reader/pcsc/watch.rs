@@ -2,61 +2,27 @@
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pcsc::{Context, Error, PNP_NOTIFICATION, ReaderState, Scope, State};
 
 use super::Settings;
 use super::slot::PcscSlot;
+use super::socket_notice::SocketNotice;
+use super::stop::Stop;
 use crate::reader::station::{Presence, Station};
 use crate::reader::{Clock, Event, Events, Kind, ReaderId};
 
-/// How long to leave an absent service alone: at first, doubled each time, and at most.
+/// How long to leave an absent service alone: at first, doubled each time, and at most. A service whose socket is not
+/// there is asked that often in case it is about to come, and then left alone until the socket is.
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// A reader that arrives between the listing and the wait gives no notice; so each change is followed by a second
 /// look, after this time.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
-
-/// How the watch is told to end.
-#[derive(Default)]
-pub(super) struct Stop {
-    requested: Mutex<bool>,
-    changed: Condvar,
-    /// What the watch waits with.
-    context: Mutex<Option<Context>>,
-}
-
-impl Stop {
-    pub(super) fn request(&self) {
-        *lock(&self.requested) = true;
-        self.changed.notify_all();
-    }
-
-    /// Ends the wait that is under way. One that is about to begin does not hear it.
-    pub(super) fn cancel(&self) {
-        if let Some(context) = &*lock(&self.context) {
-            // It can only fail where the service is gone, and then nothing waits.
-            let _ = context.cancel();
-        }
-    }
-
-    fn is_requested(&self) -> bool {
-        *lock(&self.requested)
-    }
-
-    fn wait(&self, delay: Duration) {
-        let requested = lock(&self.requested);
-        drop(self.changed.wait_timeout_while(requested, delay, |requested| !*requested));
-    }
-}
-
-/// None of these mutexes guards anything that a panic could leave half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 struct Known {
     station: Station,
@@ -90,15 +56,18 @@ impl Watch {
         let mut available = true;
         let mut delay = RETRY_MIN;
         while !self.stop.is_requested() {
+            // Before the attempt, so that nothing is missed between it and the wait.
+            let notice = SocketNotice::new().ok();
+            let mut has_socket = true;
             match Context::establish(Scope::User) {
                 Ok(context) => {
-                    *lock(&self.stop.context) = Some(context.clone());
+                    self.stop.set_context(Some(context.clone()));
                     if !available {
                         available = true;
                         self.tell(Event::ServiceBack);
                     }
                     let error = self.watch(&context);
-                    *lock(&self.stop.context) = None;
+                    self.stop.set_context(None);
                     for known in self.readers.values_mut() {
                         known.tell(Presence::Detached);
                     }
@@ -107,7 +76,10 @@ impl Watch {
                     }
                     delay = RETRY_MIN;
                 }
-                Err(error) => tracing::debug!(%error, "the PC/SC service does not answer"),
+                Err(error) => {
+                    has_socket = error != Error::NoService;
+                    tracing::debug!(%error, "the PC/SC service does not answer");
+                }
             }
             if self.stop.is_requested() {
                 break;
@@ -116,8 +88,16 @@ impl Watch {
                 available = false;
                 self.tell(Event::ServiceLost);
             }
-            self.stop.wait(delay);
-            delay = (delay * 2).min(RETRY_MAX);
+            match notice {
+                Some(notice) if !has_socket && delay == RETRY_MAX => {
+                    self.stop.wait(Some(notice.as_fd()), None);
+                    delay = RETRY_MIN;
+                }
+                _ => {
+                    self.stop.wait(None, Some(delay));
+                    delay = (delay * 2).min(RETRY_MAX);
+                }
+            }
         }
         for (_, known) in self.readers.drain() {
             known.station.stop();
