@@ -14,6 +14,7 @@ mod failure;
 mod following;
 pub mod import;
 mod input;
+pub mod journal;
 mod object;
 mod outcome;
 mod output;

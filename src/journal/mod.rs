@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, Transaction as SqlTransaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, Row, Transaction as SqlTransaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -66,6 +66,18 @@ impl Journal {
         let end: Seq = journal.query_one("SELECT coalesce(max(seq), 0) FROM journal")?;
         journal.last = journal.verify_from(end.saturating_sub(Self::VERIFIED_AT_OPEN) + 1)?;
         Ok(journal)
+    }
+
+    /// Opens a journal for reading alone, beside the daemon that may be writing it; verifies nothing yet.
+    pub fn read(path: &Path) -> Result<Self, JournalError> {
+        let on = |source| JournalError::from_sqlite(path, source);
+        std::fs::File::open(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?;
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(on)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(on)?;
+        if is_new(&connection, path)? {
+            return Err(JournalError::NotAJournal { path: path.to_owned() });
+        }
+        Ok(Journal { connection, path: path.to_owned(), last: None })
     }
 
     /// Verifies the whole file: SQLite's own structures, and the chain from the first row on.
@@ -244,20 +256,24 @@ impl Journal {
     }
 }
 
+/// Whether the file is empty; an error if it is anything but a journal of this version.
+fn is_new(connection: &Connection, path: &Path) -> Result<bool, JournalError> {
+    let on = |source| JournalError::from_sqlite(path, source);
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(on);
+    let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
+    let tables: i64 = connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(on)?;
+    match (application_id, version) {
+        (0, _) if tables == 0 => Ok(true),
+        (Journal::APPLICATION_ID, Journal::SCHEMA_VERSION) => Ok(false),
+        (Journal::APPLICATION_ID, _) => Err(JournalError::Version { path: path.to_owned(), version }),
+        _ => Err(JournalError::NotAJournal { path: path.to_owned() }),
+    }
+}
+
 /// Sets the connection up, and creates the tables in a new file.
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
     let on = |source| JournalError::from_sqlite(path, source);
-    let pragma = |connection: &Connection, name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let application_id = pragma(connection, "application_id").map_err(on)?;
-    let version = pragma(connection, "user_version").map_err(on)?;
-    let tables: i64 = connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(on)?;
-    let is_new = application_id == 0 && tables == 0;
-    if !is_new && application_id != Journal::APPLICATION_ID {
-        return Err(JournalError::NotAJournal { path: path.to_owned() });
-    }
-    if !is_new && version != Journal::SCHEMA_VERSION {
-        return Err(JournalError::Version { path: path.to_owned(), version });
-    }
+    let is_new = is_new(connection, path)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(on)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(on)?;
     if is_new {

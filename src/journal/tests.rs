@@ -259,6 +259,23 @@ fn a_second_writer_is_noticed() {
 }
 
 #[test]
+fn a_reader_verifies_while_the_daemon_writes_and_changes_nothing() {
+    let (folder, path, mut journal) = new_journal();
+    journal.append(&approved("t1", 1)).unwrap();
+    let mut reader = Journal::read(&path).unwrap();
+    assert_eq!(reader.verify().unwrap(), 7);
+    journal.append(&approved("t2", 2)).unwrap();
+    assert_eq!(reader.verify().unwrap(), 14);
+    assert!(reader.append(&approved("t3", 3)).is_err());
+
+    let nowhere = folder.path().join("nowhere.db");
+    assert!(matches!(Journal::read(&nowhere), Err(JournalError::File { .. })));
+    assert!(!nowhere.exists());
+    fs::write(&nowhere, "").unwrap();
+    assert!(matches!(Journal::read(&nowhere), Err(JournalError::NotAJournal { .. })));
+}
+
+#[test]
 fn the_views_show_one_row_a_transaction() {
     let (_folder, path, mut journal) = new_journal();
     journal.append(&approved("t1", 1)).unwrap();

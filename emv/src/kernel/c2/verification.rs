@@ -7,9 +7,7 @@ use super::outcome::{self, DiscretionaryData};
 use super::{Fault, State};
 use crate::dict;
 use crate::fields::c2::{PosCardholderInteractionInformation, ThirdPartyData, UiStatus};
-use crate::fields::{
-    CryptogramInformationData, CryptogramType, ReferenceControlParameter, TerminalCapabilities, Tvr,
-};
+use crate::fields::{CryptogramInformationData, CryptogramType, ReferenceControlParameter, TerminalCapabilities, Tvr};
 use crate::kernel::shared::{TransactionKind, icc_key};
 use crate::kernel::{Cvm, Decision, Event, MessageId, OdaMethod, Outcome, StartPoint, Status, UiRequest};
 use crate::oda::{self, CombinedDynamicData, CombinedSignature, StaticData};
@@ -54,8 +52,7 @@ fn with_cda(static_data: StaticData, response: &[u8], context: &mut Context) -> 
 /// The chain of keys, then the signature (EMV Book 2, 6.6.2).
 fn verify_cda(static_data: &StaticData, response: &[u8], context: &Context) -> Result<CombinedDynamicData, oda::Fault> {
     let object = |tag: Tag| context.database.value(tag).unwrap_or_default();
-    let icc_key =
-        icc_key(&context.database, &context.profile, context.rid(), static_data, context.transaction.date)?;
+    let icc_key = icc_key(&context.database, &context.profile, context.rid(), static_data, context.transaction.date)?;
     let template = Tlv::parse(response).map_err(|_| oda::Fault::MissingSignature)?;
     let unpredictable_number = object(dict::UNPREDICTABLE_NUMBER).try_into().map_err(|_| oda::Fault::HashMismatch)?;
     oda::verify_combined(
