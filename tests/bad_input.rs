@@ -4,35 +4,27 @@
 mod pcscd;
 #[path = "support/register.rs"]
 mod register;
+#[path = "support/terminal.rs"]
+mod terminal;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use emv::fields::{Amount, Date};
 use emv::kernel::{Decision, Transaction, UnpredictableNumbers};
 use emv::profile::Profile;
 use emv::tap::{Autorun, Input, Output, Tap};
 use pcscd::{Pcscd, isolated};
-use register::{Terminal, acquirer, simulated};
-use tender_sim::acquirer::{Acquirer, Rules};
+use register::{Register, start};
+use tender_sim::acquirer::Rules;
 use tender_sim::card::{Card, Personality};
-use tenderd::config::Config;
+use terminal::{Readers, Terminal, eventually, profile};
 use zbus::Variant;
 
 /// More commands than any card is sent in one transaction.
 const COMMANDS_MAX: usize = 200;
-
-fn profile() -> Arc<Profile> {
-    let folder = tempfile::tempdir().expect("the temporary directory can be written");
-    let path = folder.path().join("tenderd.toml");
-    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/sim/keys/test-ca.toml");
-    let text = tenderd::config::EXAMPLE.replace("/usr/share/tenderd/keys/test-ca.toml", keys);
-    fs::write(&path, text).expect("the directory is the test's");
-    Config::load(&path).expect("the example is a configuration").profile
-}
 
 /// How a tap ends with a card that gives what `answer` makes of the number of a command, from 1 on, and the command. A
 /// customer whose card is asked for again gives up after a while.
@@ -69,6 +61,9 @@ fn tap(profile: &Arc<Profile>, mut answer: impl FnMut(usize, &[u8]) -> Vec<u8>) 
         }
     }
 }
+
+/// A card for which the acquirer is asked.
+const VISA: Readers<'_> = Readers::Simulated(&["visa-online"]);
 
 fn is_paid_or_asked_for(decision: Decision) -> bool {
     matches!(decision, Decision::Approved | Decision::OnlineRequest)
@@ -141,9 +136,8 @@ const SPOILERS: [(&str, Spoiler); 6] = [
 fn after_cards_that_answer_with_rubbish_the_next_one_pays() {
     isolated("after_cards_that_answer_with_rubbish_the_next_one_pays", |pcscd| {
         pcscd.start();
-        let acquirer = acquirer(Rules::default());
-        let terminal = Terminal::start(acquirer.address(), &[]);
-        terminal.has_readers(&Pcscd::READERS);
+        let (terminal, register) = start(Readers::Pcsc, Rules::default(), &[]);
+        register.has_readers(&Pcscd::READERS);
         let answers = [
             ("error", vec![0x6F, 0x00]),
             ("more", vec![0x61, 0x00]),
@@ -151,39 +145,29 @@ fn after_cards_that_answer_with_rubbish_the_next_one_pays() {
             ("long", vec![0x6F; 65_535]),
         ];
         for (token, answer) in answers {
-            terminal.sell(token, 1250, Some(Pcscd::READERS[0])).unwrap();
+            register.sell(token, 1250, Some(Pcscd::READERS[0])).unwrap();
             let card = pcscd.lay(0, move |_| Some(answer.clone()));
-            terminal.when(token, |sale| sale.state() != "armed");
+            register.when(token, |sale| sale.state() != "armed");
             // The card can't be used, or it is tried again until the cashier loses patience: perhaps just now.
-            if let Err(error) = terminal.cancel(token) {
-                assert_eq!(error, "AlreadyDone");
+            if let Err(error) = register.cancel(token) {
+                assert_eq!(error.name, "AlreadyDone");
             }
             pcscd.notices_a_card(0);
-            assert!(matches!(&*terminal.done(token).result(), "aborted" | "cancelled" | "other_interface"), "{token}");
+            assert!(matches!(&*register.done(token).result(), "aborted" | "cancelled" | "other_interface"), "{token}");
             drop(card);
             pcscd.notices_an_empty(0);
         }
-        terminal.sell("good", 1250, Some(Pcscd::READERS[0])).unwrap();
+        register.sell("good", 1250, Some(Pcscd::READERS[0])).unwrap();
         let mut card = Card::new(&Personality::built_in("visa-online").expect("the simulator brings it along"));
         let _card = pcscd.lay(0, move |command| card.transmit(command).response);
-        assert_eq!(terminal.done("good").result(), "approved");
-        assert_eq!(acquirer.ledger().total(), 1250);
+        assert_eq!(register.done("good").result(), "approved");
+        assert_eq!(terminal.acquirer.ledger().total(), 1250);
     });
-}
-
-/// A terminal with a card that approves small amounts, and the acquirer of its journal's other sales.
-fn terminal(more: &[register::Change<'_>]) -> (Terminal, Acquirer) {
-    let acquirer = acquirer(Rules::default());
-    let simulated = simulated("visa-online");
-    let mut changes: Vec<_> = simulated.iter().map(|(from, to)| (*from, to.as_str())).collect();
-    changes.extend(more);
-    (Terminal::prepare(acquirer.address(), &changes), acquirer)
 }
 
 #[test]
 fn requests_that_make_no_sense_are_refused_by_name_and_leave_nothing_behind() {
-    let (mut terminal, acquirer) = terminal(&[]);
-    terminal.resume();
+    let (terminal, register) = start(VISA, Rules::default(), &[]);
     let eur = || ("currency", Variant::from("EUR"));
     let amounts: [(Variant<'_>, &str); 8] = [
         ((-1i64).into(), "negative"),
@@ -196,8 +180,8 @@ fn requests_that_make_no_sense_are_refused_by_name_and_leave_nothing_behind() {
         (12.5f64.into(), "a binary fraction"),
     ];
     for (amount, what) in amounts {
-        let error = terminal.create("refused", vec![("amount", amount), eur()]).unwrap_err();
-        assert!(matches!(&*error, "InvalidAmount" | "InvalidArgument"), "{what}: {error}");
+        let error = register.create("refused", vec![("amount", amount), eur()]).unwrap_err();
+        assert!(matches!(&*error.name, "InvalidAmount" | "InvalidArgument"), "{what}: {error:?}");
     }
     let requests: [(Vec<(&str, Variant<'_>)>, &str); 5] = [
         (vec![("amount", 1250u32.into()), ("currency", "USD".into())], "WrongCurrency"),
@@ -208,16 +192,16 @@ fn requests_that_make_no_sense_are_refused_by_name_and_leave_nothing_behind() {
     ];
     for (options, expected) in requests {
         let what = format!("{options:?}");
-        assert_eq!(terminal.create("refused", options), Err(expected.to_owned()), "{what}");
+        assert_eq!(register.create("refused", options).unwrap_err().name, expected, "{what}");
     }
-    assert!(terminal.list().is_empty() && acquirer.ledger().entries.is_empty());
+    assert!(register.list_all().is_empty() && terminal.acquirer.ledger().entries.is_empty());
 
-    terminal.sell("once", 1250, None).unwrap();
-    assert_eq!(terminal.sell("once", 1251, None), Err("TokenReused".into()));
-    assert_eq!(terminal.done("once").number("AmountApproved"), 1250);
-    assert_eq!(terminal.sell("once", 1251, None), Err("TokenReused".into()));
-    assert_eq!(terminal.sell("once", 1250, None), Ok(()));
-    assert_eq!(acquirer.ledger().total(), 1250);
+    register.sell("once", 1250, None).unwrap();
+    assert_eq!(register.sell("once", 1251, None).unwrap_err().name, "TokenReused");
+    assert_eq!(register.done("once").number("AmountApproved"), 1250);
+    assert_eq!(register.sell("once", 1251, None).unwrap_err().name, "TokenReused");
+    register.sell("once", 1250, None).unwrap();
+    assert_eq!(terminal.acquirer.ledger().total(), 1250);
 }
 
 /// Starts the daemon, which must not come up, and gives what it says on its way out.
@@ -230,10 +214,9 @@ fn refuses_to_start(terminal: &Terminal) -> String {
 
 /// A journal with a sale of 12.50 EUR in it, of a terminal that has ended.
 fn journal_with_a_sale() -> (Terminal, Vec<u8>) {
-    let (mut terminal, _acquirer) = terminal(&[]);
-    terminal.resume();
-    terminal.sell("kept", 1250, None).unwrap();
-    assert_eq!(terminal.done("kept").result(), "approved");
+    let (mut terminal, register) = start(VISA, Rules::default(), &[]);
+    register.sell("kept", 1250, None).unwrap();
+    assert_eq!(register.done("kept").result(), "approved");
     assert!(terminal.stop().success());
     let journal = fs::read(terminal.file("journal.db")).expect("the terminal has a journal");
     (terminal, journal)
@@ -263,7 +246,7 @@ fn a_journal_that_is_damaged_is_named_and_left_as_it_is() {
     }
     fs::write(&path, sound).expect("the directory is the test's");
     terminal.resume();
-    assert_eq!(terminal.find("kept").unwrap().number("AmountApproved"), 1250);
+    assert_eq!(Register::of(&terminal).find("kept").unwrap().number("AmountApproved"), 1250);
 }
 
 #[test]
@@ -285,7 +268,8 @@ fn with_a_small_disk(daemon: Command, directory: &Path) -> Command {
 
 #[test]
 fn a_full_disk_stops_sales_loses_nothing_and_needs_no_restart() {
-    let (mut terminal, acquirer) = terminal(&[("/journal.db", "/disk/journal.db")]);
+    let mut terminal = Terminal::prepare(VISA, Rules::default(), &[("/journal.db", "/disk/journal.db")]);
+    let register = Register::of(&terminal);
     let disk = terminal.file("disk");
     fs::create_dir(&disk).expect("the directory is the test's");
     let command = with_a_small_disk(Command::new("true"), &disk).stderr(Stdio::null()).status();
@@ -296,24 +280,20 @@ fn a_full_disk_stops_sales_loses_nothing_and_needs_no_restart() {
     }
     let command = with_a_small_disk(terminal.command(), &disk);
     terminal.resume_as(command);
-    terminal.sell("before", 1250, None).unwrap();
-    assert_eq!(terminal.done("before").result(), "approved");
+    register.sell("before", 1250, None).unwrap();
+    assert_eq!(register.done("before").result(), "approved");
 
     // The disk as the daemon sees it.
     let filler = format!("/proc/{}/root{}/filler", terminal.process(), disk.display());
     assert!(fs::write(&filler, vec![0; 2 << 20]).is_err(), "it takes a megabyte and no more");
-    assert_eq!(terminal.sell("full", 1250, None), Err("JournalFailed".into()));
-    assert!(terminal.text("Fault").contains("full"), "{}", terminal.text("Fault"));
-    assert_eq!(terminal.find("full").map(|sale| sale.state()), Err("UnknownToken".into()));
-    assert_eq!(terminal.find("before").unwrap().result(), "approved");
+    assert_eq!(register.sell("full", 1250, None).unwrap_err().name, "JournalFailed");
+    assert!(register.property("Fault").contains("full"), "{}", register.property("Fault"));
+    assert_eq!(register.find("full").unwrap_err().name, "UnknownToken");
+    assert_eq!(register.find("before").unwrap().result(), "approved");
 
     fs::remove_file(&filler).expect("it was written before");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while terminal.sell("full", 1250, None).is_err() {
-        assert!(Instant::now() < deadline, "the terminal works again when there is room: {}", terminal.text("Fault"));
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    assert_eq!(terminal.done("full").result(), "approved");
-    assert_eq!(acquirer.ledger().total(), 2500);
-    terminal.reconcile(&acquirer.ledger());
+    eventually(|| register.sell("full", 1250, None));
+    assert_eq!(register.done("full").result(), "approved");
+    assert_eq!(terminal.acquirer.ledger().total(), 2500);
+    register.reconcile(&terminal.acquirer.ledger());
 }

@@ -2,14 +2,17 @@
 
 #[path = "support/register.rs"]
 mod register;
+#[path = "support/terminal.rs"]
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command};
 
-use register::{Terminal, acquirer};
+use register::{Register, start};
 use tender_sim::acquirer::Rules;
+use terminal::{Readers, Terminal};
 
 const CARDS: [&str; 5] =
     ["visa-online", "visa-offline-fdda", "visa-phone-cdcvm", "mastercard-online-cda", "mastercard-offline-cda"];
@@ -78,45 +81,46 @@ fn found(secrets: &Secrets, written: &Written) -> Vec<String> {
 }
 
 /// Writes down all that passes over the terminal's bus.
-fn monitor(terminal: &Terminal) -> Child {
+fn monitor(terminal: &Terminal, register: &Register) -> Child {
     let traffic = terminal.file("bus.traffic");
     let monitor = Command::new("dbus-monitor")
-        .args(["--address", &terminal.bus_address(), "--binary"])
+        .args(["--address", terminal.bus_address(), "--binary"])
         .stdout(File::create(&traffic).expect("the directory is the test's"))
         .spawn()
         .expect("dbus-monitor comes with dbus");
     while fs::metadata(&traffic).expect("it was made above").len() == 0 {
-        terminal.property("Version").expect("the terminal answers");
+        register.property("Version");
     }
     monitor
 }
 
 /// Sales that end in every way, and their receipts.
-fn trade(terminal: &mut Terminal, receipts: &mut Vec<u8>) {
+fn trade(terminal: &mut Terminal, register: &Register, receipts: &mut Vec<u8>) {
     let mut tokens = Vec::new();
     for card in CARDS {
         // Small and large, declined, and without an answer: by the acquirer's default rules.
         for minor in [1250, 6000, 3051, 3096] {
             let token = format!("{card}-{minor}");
-            terminal.sell(&token, minor, Some(&format!("simulated {card}"))).expect("the reader is free");
-            terminal.done(&token);
+            register.sell(&token, minor, Some(&format!("simulated {card}"))).expect("the reader is free");
+            register.done(&token);
             tokens.push(token);
         }
     }
-    terminal.sell("cut", 3096, Some("simulated visa-online")).expect("the reader is free");
-    terminal.when("cut", |sale| matches!(&*sale.state(), "authorising" | "reversing" | "done"));
+    register.sell("cut", 3096, Some("simulated visa-online")).expect("the reader is free");
+    register.when("cut", |sale| matches!(&*sale.state(), "authorising" | "reversing" | "done"));
     terminal.kill();
     terminal.resume();
-    terminal.done("cut");
+    register.done("cut");
     tokens.push("cut".to_owned());
     for token in &tokens {
         for copy in ["customer", "merchant"] {
             for format in ["text", "json"] {
-                receipts.extend(terminal.receipt(token, copy, format).expect("a receipt of what is done").bytes());
+                let options = vec![("copy", copy.into()), ("format", format.into())];
+                receipts.extend(register.receipt(token, options).expect("a receipt of what is done").bytes());
             }
         }
     }
-    let results: Vec<_> = terminal.list().iter().map(|sale| sale.result()).collect();
+    let results: Vec<_> = register.list_all().iter().map(|sale| sale.result()).collect();
     for result in ["approved", "declined", "reversed"] {
         assert!(results.iter().any(|found| found == result), "one is {result}: {results:?}");
     }
@@ -124,13 +128,11 @@ fn trade(terminal: &mut Terminal, receipts: &mut Vec<u8>) {
 
 #[test]
 fn what_is_written_holds_no_card_number_and_no_key() {
-    let acquirer = acquirer(Rules::default());
-    let simulated = ("simulated = []", &*format!("simulated = {CARDS:?}"));
-    let mut terminal = Terminal::start(acquirer.address(), &[("pcsc = true", "pcsc = false"), simulated]);
-    let mut monitor = monitor(&terminal);
+    let (mut terminal, register) = start(Readers::Simulated(&CARDS), Rules::default(), &[]);
+    let mut monitor = monitor(&terminal, &register);
     let mut written = Written::new();
     let receipts = written.entry("receipts".to_owned()).or_default();
-    trade(&mut terminal, receipts);
+    trade(&mut terminal, &register, receipts);
 
     // Before the journal is closed, it has rows in its write-ahead log.
     for name in ["journal.db", "journal.db-wal"] {

@@ -4,18 +4,17 @@
 mod pcscd;
 #[path = "support/register.rs"]
 mod register;
+#[path = "support/terminal.rs"]
+mod terminal;
 
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
 
 use pcscd::{Pcscd, isolated};
-use register::{Terminal, Transaction, acquirer};
-use tender_sim::acquirer::{Acquirer, Cryptogram, Rules};
+use register::{Register, Transaction};
+use tender_sim::acquirer::Cryptogram;
 use tender_sim::card::{Card, Personality};
 use tender_sim::vpcd::Slot;
-
-const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(5);
+use terminal::{Readers, Terminal, eventually, rules};
 
 /// How a sale of 12.50 EUR ends with each personality, at a terminal that asks the issuer above 25.00: its result, the
 /// name of its error, and whether the acquirer was asked.
@@ -44,10 +43,9 @@ const ENDS: &[(&str, &str, &str, bool)] = &[
     ("wrong-signature", "aborted", "EndApplication", false),
 ];
 
-/// A terminal at the readers of a pcscd, and an acquirer that approves everything.
-fn terminal() -> (Terminal, Acquirer) {
-    let acquirer = acquirer(Rules::parse("").expect("no rules are rules"));
-    (Terminal::start(acquirer.address(), &[]), acquirer)
+/// A terminal at the readers of a pcscd, whose acquirer approves everything.
+fn start() -> (Terminal, Register) {
+    register::start(Readers::Pcsc, rules(""), &[])
 }
 
 fn slot(pcscd: &Pcscd, reader: u16) -> Slot {
@@ -56,11 +54,7 @@ fn slot(pcscd: &Pcscd, reader: u16) -> Slot {
 
 /// Presents a card as soon as the reader takes one.
 fn present(slot: &mut Slot, personality: &Personality) {
-    let deadline = Instant::now() + PATIENCE;
-    while slot.insert(Card::new(personality)).is_err() {
-        assert!(Instant::now() < deadline, "the virtual reader takes no card");
-        std::thread::sleep(PAUSE);
-    }
+    eventually(|| slot.insert(Card::new(personality)));
 }
 
 fn built_in(name: &str) -> Personality {
@@ -69,10 +63,10 @@ fn built_in(name: &str) -> Personality {
 
 /// Waits for the end of a sale, as a customer does at reader 0: presents the card again where it left the field and the
 /// terminal asks for it. Tells also how often that was.
-fn done_with(terminal: &Terminal, pcscd: &Pcscd, token: &str, slot: &mut Slot) -> (Transaction, u32) {
+fn done_with(register: &Register, pcscd: &Pcscd, token: &str, slot: &mut Slot) -> (Transaction, u32) {
     let mut presented_again = 0;
     loop {
-        let transaction = terminal.when(token, |transaction| {
+        let transaction = register.when(token, |transaction| {
             transaction.state() == "done" || (transaction.state() == "armed" && !slot.is_occupied())
         });
         let card = slot.remove().expect("it was presented before");
@@ -89,14 +83,14 @@ fn done_with(terminal: &Terminal, pcscd: &Pcscd, token: &str, slot: &mut Slot) -
 fn a_sale_with_each_personality_ends_as_it_must() {
     isolated("a_sale_with_each_personality_ends_as_it_must", |pcscd| {
         pcscd.start();
-        let (terminal, acquirer) = terminal();
-        terminal.has_readers(&Pcscd::READERS);
+        let (terminal, register) = start();
+        register.has_readers(&Pcscd::READERS);
         let mut slot = slot(pcscd, 0);
         let mut ends = Vec::new();
         for (name, ..) in ENDS {
-            terminal.sell(name, 1250, Some(Pcscd::READERS[0])).unwrap();
+            register.sell(name, 1250, Some(Pcscd::READERS[0])).unwrap();
             present(&mut slot, &built_in(name));
-            let (transaction, _) = done_with(&terminal, pcscd, name, &mut slot);
+            let (transaction, _) = done_with(&register, pcscd, name, &mut slot);
             ends.push((*name, transaction.result(), transaction.error(), transaction.number("Stan") > 0));
         }
         let told: Vec<_> =
@@ -104,31 +98,31 @@ fn a_sale_with_each_personality_ends_as_it_must() {
         assert_eq!(told, ENDS);
         assert!(Personality::names().eq(ENDS.iter().map(|(name, ..)| *name)), "a personality is missing above");
 
-        let ledger = acquirer.ledger();
+        let ledger = terminal.acquirer.ledger();
         assert!(ledger.entries.iter().all(|entry| entry.cryptogram == Cryptogram::Verified), "{ledger:#?}");
         assert_eq!(ledger.entries.len(), ENDS.iter().filter(|(.., online)| *online).count());
-        terminal.reconcile(&ledger);
+        register.reconcile(&ledger);
     });
 }
 
 /// A sale for each command of the card, which is pulled at that command and presented again when the terminal asks.
 fn pulled_at_each_command(pcscd: &mut Pcscd, name: &str) {
     pcscd.start();
-    let (terminal, acquirer) = terminal();
-    terminal.has_readers(&Pcscd::READERS);
+    let (terminal, register) = start();
+    register.has_readers(&Pcscd::READERS);
     let mut slot = slot(pcscd, 0);
     for command in 1.. {
         let token = format!("pulled-at-{command}");
         let mut personality = built_in(name);
         personality.torn_at = NonZeroU32::new(command);
-        terminal.sell(&token, 1250, Some(Pcscd::READERS[0])).unwrap();
+        register.sell(&token, 1250, Some(Pcscd::READERS[0])).unwrap();
         present(&mut slot, &personality);
-        let (transaction, presented_again) = done_with(&terminal, pcscd, &token, &mut slot);
+        let (transaction, presented_again) = done_with(&register, pcscd, &token, &mut slot);
         assert_eq!(transaction.result(), "approved", "{token}: {transaction:?}");
         if presented_again == 0 {
             assert!(command > 3, "a tap has more than {command} commands");
-            assert_eq!(acquirer.ledger().total(), u64::from(command) * 1250, "one approval for each sale");
-            return terminal.reconcile(&acquirer.ledger());
+            assert_eq!(terminal.acquirer.ledger().total(), u64::from(command) * 1250, "one approval for each sale");
+            return register.reconcile(&terminal.acquirer.ledger());
         }
     }
 }
@@ -151,48 +145,48 @@ fn a_visa_card_pulled_at_any_command_and_presented_again_pays_once() {
 fn a_pcscd_that_dies_in_the_middle_of_a_sale_and_comes_back_is_found_again() {
     isolated("a_pcscd_that_dies_in_the_middle_of_a_sale_and_comes_back_is_found_again", |pcscd| {
         pcscd.start();
-        let (terminal, acquirer) = terminal();
-        terminal.has_readers(&Pcscd::READERS);
+        let (terminal, register) = start();
+        register.has_readers(&Pcscd::READERS);
         let mut slot = slot(pcscd, 0);
-        terminal.sell("cut", 1250, None).unwrap();
+        register.sell("cut", 1250, None).unwrap();
         // A card that takes 400 ms for each command is still at it.
         present(&mut slot, &built_in("slow"));
-        terminal.when("cut", |transaction| transaction.state() == "card_seen");
+        register.when("cut", |transaction| transaction.state() == "card_seen");
         pcscd.kill();
         slot.remove();
-        terminal.has_readers(&[]);
+        register.has_readers(&[]);
         pcscd.start();
-        terminal.has_readers(&Pcscd::READERS);
-        let cut = terminal.when("cut", |transaction| matches!(&*transaction.state(), "armed" | "done"));
+        register.has_readers(&Pcscd::READERS);
+        let cut = register.when("cut", |transaction| matches!(&*transaction.state(), "armed" | "done"));
         if cut.state() == "armed" {
             present(&mut slot, &built_in("visa-online"));
-            assert_eq!(terminal.done("cut").result(), "approved");
+            assert_eq!(register.done("cut").result(), "approved");
         }
         slot.remove();
         pcscd.notices_an_empty(0);
 
-        terminal.sell("after", 700, None).unwrap();
+        register.sell("after", 700, None).unwrap();
         present(&mut slot, &built_in("mastercard-online"));
-        assert_eq!(terminal.done("after").result(), "approved");
-        terminal.reconcile(&acquirer.ledger());
+        assert_eq!(register.done("after").result(), "approved");
+        register.reconcile(&terminal.acquirer.ledger());
     });
 }
 
 #[test]
 fn a_reader_that_comes_after_the_sale_began_takes_it() {
     isolated("a_reader_that_comes_after_the_sale_began_takes_it", |pcscd| {
-        let (terminal, acquirer) = terminal();
-        terminal.has_readers(&[]);
-        terminal.sell("early", 1250, None).unwrap();
-        assert_eq!(terminal.find("early").unwrap().state(), "created");
+        let (terminal, register) = start();
+        register.has_readers(&[]);
+        register.sell("early", 1250, None).unwrap();
+        assert_eq!(register.find("early").unwrap().state(), "created");
         pcscd.start();
-        terminal.has_readers(&Pcscd::READERS);
-        terminal.when("early", |transaction| transaction.state() == "armed");
+        register.has_readers(&Pcscd::READERS);
+        register.when("early", |transaction| transaction.state() == "armed");
         let mut slot = slot(pcscd, 1);
         present(&mut slot, &built_in("visa-online"));
-        let early = terminal.done("early");
+        let early = register.done("early");
         assert_eq!((early.result().as_str(), early.text("Reader").as_str()), ("approved", Pcscd::READERS[1]));
-        terminal.reconcile(&acquirer.ledger());
+        register.reconcile(&terminal.acquirer.ledger());
     });
 }
 
@@ -200,23 +194,23 @@ fn a_reader_that_comes_after_the_sale_began_takes_it() {
 fn two_readers_serve_two_sales_at_once() {
     isolated("two_readers_serve_two_sales_at_once", |pcscd| {
         pcscd.start();
-        let (terminal, acquirer) = terminal();
-        terminal.has_readers(&Pcscd::READERS);
+        let (terminal, register) = start();
+        register.has_readers(&Pcscd::READERS);
         let sales = [("left", 1250, "slow"), ("right", 700, "mastercard-online-cda")];
         for ((token, amount, _), reader) in sales.iter().zip(Pcscd::READERS) {
-            terminal.sell(token, *amount, Some(reader)).unwrap();
+            register.sell(token, *amount, Some(reader)).unwrap();
         }
-        assert_eq!(terminal.sell("third", 100, None), Err("ReaderBusy".into()));
+        assert_eq!(register.sell("third", 100, None).unwrap_err().name, "ReaderBusy");
         let mut slots = [slot(pcscd, 0), slot(pcscd, 1)];
         for ((.., name), slot) in sales.iter().zip(&mut slots) {
             present(slot, &built_in(name));
         }
-        terminal.when("right", |right| right.state() == "done");
-        assert_ne!(terminal.find("left").unwrap().state(), "done", "the slow card is still at it");
+        register.when("right", |right| right.state() == "done");
+        assert_ne!(register.find("left").unwrap().state(), "done", "the slow card is still at it");
         for (token, amount, _) in sales {
-            let sale = terminal.done(token);
+            let sale = register.done(token);
             assert_eq!((sale.result().as_str(), sale.number("AmountApproved")), ("approved", amount));
         }
-        terminal.reconcile(&acquirer.ledger());
+        register.reconcile(&terminal.acquirer.ledger());
     });
 }

@@ -1,35 +1,22 @@
 //! Recorded taps run again bit for bit, tell where they left the recording, and hold no card number.
 
+#[path = "support/terminal.rs"]
+mod terminal;
+
 use std::process::{Command, Output};
 use std::sync::Arc;
 
 use emv::tlv::Tlvs;
 use tender_sim::card::Personality;
-use tenderd::config::Config;
 use tenderd::reader::Clock;
 use tenderd::terminal::Hex;
 use tenderd::trace::recorder::{CardInProcess, record_in_process};
-use tenderd::trace::{CardScript, Event, Header, Inputs, Key, Session, Settings, Trace, Unmatched, What};
+use tenderd::trace::{CardScript, Event, Header, Inputs, Session, Settings, Trace, Unmatched, What};
 use tenderd::trace::{replay, run_script};
-
-/// The example configuration with the simulator's keys.
-fn settings() -> Settings {
-    let mut settings = Settings::of(&Config::example().profile);
-    let keys = tender_sim::ca::public_keys().into_iter();
-    settings.ca_keys = keys
-        .map(|key| Key {
-            rid: Hex(key.rid.to_vec()),
-            index: Hex(vec![key.index]),
-            exponent: Hex(key.exponent),
-            modulus: Hex(key.modulus),
-            expiry: None,
-        })
-        .collect();
-    settings
-}
+use terminal::profile;
 
 fn record(personality: &str) -> Trace {
-    let settings = settings();
+    let settings = Settings::of(&profile());
     let inputs = Inputs {
         amount: Some(1250),
         amount_other: None,

@@ -3,8 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::stand::{Readers, Stand, TENDERD};
+use crate::stand::{Stand, TENDERD};
 use crate::table::{Aim, Samples, print_row, print_section};
+use crate::terminal::Readers;
 
 const STARTS: usize = 20;
 /// How long a daemon is left alone before it counts as idle: it asks for an absent PC/SC service for a while.
@@ -28,21 +29,16 @@ pub(crate) fn starts(readers: Readers<'_>) {
 }
 
 /// Measures daemons that have nothing to do.
-pub(crate) fn idle(settings: &[(&str, Readers<'_>)]) {
+pub(crate) fn idle(mut stands: Vec<(&str, Stand)>) {
     print_section(&format!("Idle, for {} s", IDLE.as_secs()));
-    let stands: Vec<(&str, Stand)> = settings
-        .iter()
-        .map(|(title, readers)| {
-            let mut stand = Stand::new(*readers);
-            stand.start("info");
-            (*title, stand)
-        })
-        .collect();
+    for (_, stand) in &mut stands {
+        stand.start("info");
+    }
     std::thread::sleep(SETTLING);
-    let before: Vec<u64> = stands.iter().map(|(_, stand)| wake_ups(stand.process())).collect();
+    let before: Vec<u64> = stands.iter().map(|(_, stand)| wake_ups(stand.terminal.process())).collect();
     std::thread::sleep(IDLE);
     for ((title, stand), before) in stands.iter().zip(before) {
-        let process = stand.process();
+        let process = stand.terminal.process();
         let per_minute = (wake_ups(process) - before) as f64 * 60.0 / IDLE.as_secs_f64();
         print_row(&format!("{title}: wake-ups a minute, all threads"), "", &per_minute.into(), Aim::Under(0.0));
         let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");

@@ -2,7 +2,6 @@
 //! are recorded first, and then replayed.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,13 +10,12 @@ use emv::kernel::{Decision, Outcome, Transaction, UnpredictableNumbers};
 use emv::profile::Profile;
 use emv::tap::{Autorun, Input, Output, Tap};
 use tender_sim::card::{Card, Personality};
-use tenderd::config::Config;
 
 use crate::table::{Aim, Samples, print_row, print_section};
+use crate::terminal::profile;
 
 const RUNS: usize = 20;
 const TAPS_PER_RUN: u32 = 200;
-const CONFIGURATION: &str = include_str!("../../demo/tenderd.toml");
 
 /// Measures a Mastercard tap with CDA and a Visa tap with fDDA.
 pub(crate) fn measure() {
@@ -46,16 +44,6 @@ pub(crate) fn measure() {
         }
         print_row(title, "us", &samples, Aim::None);
     }
-}
-
-/// The demo's profile.
-fn profile() -> Arc<Profile> {
-    let directory = tempfile::tempdir().expect("the temporary directory can be written");
-    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/keys/test-ca.toml");
-    fs::copy(keys, directory.path().join("test-ca.toml")).expect("the directory is ours");
-    let path = directory.path().join("tenderd.toml");
-    fs::write(&path, CONFIGURATION).expect("the directory is ours");
-    Config::load(&path).expect("the demo's configuration is valid").profile
 }
 
 /// One tap for 12.50 EUR, always with the same unpredictable numbers.

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tender_sim::card::{Card, Personality};
 
 use crate::pcscd::Pcscd;
-use crate::stand::{Readers, Stand};
+use crate::stand::Stand;
 use crate::table::{Aim, Samples, print_row, print_section};
+use crate::terminal::Readers;
 
 const RUNS: usize = 20;
 /// Between two who use the reader. What powers a card down is not answered, so that TCP acknowledges it late, and the
@@ -23,9 +24,9 @@ const PERSONALITIES: [(&str, &str); 2] =
 pub(crate) fn with_pcsc(pcscd: &Pcscd) {
     let mut stand = Stand::new(Readers::Pcsc);
     stand.start(LOG);
+    stand.register.has_readers(&Pcscd::READERS);
     for (number, (title, personality)) in (0..).zip(PERSONALITIES) {
         let reader = Pcscd::READERS[usize::from(number)];
-        stand.await_reader(reader);
         let heard = Arc::new(Mutex::new(Heard::default()));
         let mut card = card(personality);
         let _card = pcscd.lay(number, {

@@ -9,14 +9,19 @@ mod kernel;
 mod latency;
 #[path = "../../tests/support/pcscd.rs"]
 mod pcscd;
+#[path = "../../tests/support/register.rs"]
+mod register;
 mod stand;
 mod table;
+#[path = "../../tests/support/terminal.rs"]
+mod terminal;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use pcscd::{Pcscd, SOCKET_VARIABLE};
-use stand::Readers;
+use stand::Stand;
+use terminal::Readers;
 
 fn main() -> ExitCode {
     if let Some(reason) = pcscd::unavailable() {
@@ -24,7 +29,7 @@ fn main() -> ExitCode {
         println!("Without PC/SC, because {reason}.");
         latency::simulated();
         let simulated = Readers::Simulated(&["visa-online"]);
-        the_rest(simulated, &[("simulated reader", simulated)]);
+        the_rest(simulated, vec![("simulated reader", Stand::new(simulated))]);
         return ExitCode::SUCCESS;
     }
     let Some(socket) = std::env::var_os(SOCKET_VARIABLE) else { return with_own_pcscd() };
@@ -33,7 +38,8 @@ fn main() -> ExitCode {
     pcscd.start();
     print_machine();
     latency::with_pcsc(&pcscd);
-    the_rest(Readers::Pcsc, &[("pcscd, 2 readers", Readers::Pcsc), ("no pcscd", Readers::NoService)]);
+    let idle = vec![("pcscd, 2 readers", Stand::new(Readers::Pcsc)), ("no pcscd", Stand::without_service())];
+    the_rest(Readers::Pcsc, idle);
     ExitCode::SUCCESS
 }
 
@@ -47,7 +53,7 @@ fn with_own_pcscd() -> ExitCode {
     if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn the_rest(readers: Readers<'_>, idle: &[(&str, Readers<'_>)]) {
+fn the_rest(readers: Readers<'_>, idle: Vec<(&str, Stand)>) {
     kernel::measure();
     idle::starts(readers);
     idle::idle(idle);

@@ -1,210 +1,125 @@
-//! A real tenderd on a bus of its own, asked over D-Bus as a register asks it, and an acquirer in the test's process.
+//! A register: calls a terminal over D-Bus, and waits for what becomes of its sales.
 
 #![allow(dead_code, reason = "every test program uses its part of this")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::fs::{self, File};
-use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tempfile::TempDir;
-use tender_sim::acquirer::{Acquirer, Ledger, Rules, WireFormat};
+use tender_sim::acquirer::{Ledger, Rules};
+use tenderd::bus;
 use tokio::runtime::Runtime;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant, Variant};
 
+use crate::terminal::{Change, Readers, Terminal, eventually};
+
 const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(10);
-const BUS_CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/bus.conf");
-const TEST_CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sim/keys/test-ca.toml");
+const TERMINAL: &str = "org.tenderd.Terminal1";
 
-/// What is changed in the example configuration: a text that it has, and what stands there instead.
-pub(crate) type Change<'a> = (&'a str, &'a str);
+/// What a call is given beside its token. What comes later counts.
+pub(crate) type Options<'a> = Vec<(&'a str, Variant<'a>)>;
 
-/// No PC/SC, but a simulated reader on which a card of this personality appears whenever it is armed.
-pub(crate) fn simulated(personality: &str) -> [(&'static str, String); 2] {
-    [("pcsc = true", "pcsc = false".into()), ("simulated = []", format!("simulated = [\"{personality}\"]"))]
+/// A running terminal, as [`Terminal::start`] makes it, and a register on its bus.
+pub(crate) fn start(readers: Readers<'_>, rules: Rules, changes: &[Change<'_>]) -> (Terminal, Register) {
+    let terminal = Terminal::start(readers, rules, changes);
+    let register = Register::of(&terminal);
+    (terminal, register)
 }
 
-/// An acquirer at a free port that speaks the dialect of the example configuration.
-pub(crate) fn acquirer(rules: Rules) -> Acquirer {
-    acquirer_at(([127, 0, 0, 1], 0).into(), rules)
+/// A register app, which waits for each of its calls.
+pub(crate) struct Register {
+    pub(crate) connection: Connection,
+    pub(crate) runtime: Runtime,
 }
 
-/// An acquirer at this address.
-pub(crate) fn acquirer_at(address: SocketAddr, rules: Rules) -> Acquirer {
-    let format = WireFormat::named("bcd").expect("the example configuration has this dialect");
-    Acquirer::start(address, format, rules).expect("the address is free")
+/// Why a call came to nothing: the error's name without `org.tenderd.Error.`, and its text.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
-/// A terminal: its files, its bus, its daemon.
-pub(crate) struct Terminal {
-    daemon: Option<Child>,
-    client: Client,
-    bus: Child,
-    directory: TempDir,
-}
-
-/// Somebody on the bus who calls the terminal.
-struct Client {
-    connection: Connection,
-    runtime: Runtime,
-}
-
-impl Terminal {
-    /// A terminal of the example configuration, whose acquirer is at `host`; it is running.
-    pub(crate) fn start(host: SocketAddr, changes: &[Change<'_>]) -> Self {
-        let mut terminal = Self::prepare(host, changes);
-        terminal.resume();
-        terminal
+impl Register {
+    /// A register on the terminal's bus.
+    pub(crate) fn of(terminal: &Terminal) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+        let builder = zbus::connection::Builder::address(terminal.bus_address());
+        let connection = runtime.block_on(async { builder.build().await }).expect("the bus takes clients");
+        Register { connection, runtime }
     }
 
-    /// The same, not running yet.
-    pub(crate) fn prepare(host: SocketAddr, changes: &[Change<'_>]) -> Self {
-        let directory = tempfile::tempdir().expect("the temporary directory can be written");
-        let path = |name: &str| directory.path().join(name);
-        fs::write(path("tenderd.toml"), configuration(directory.path(), host, changes)).expect("the directory is ours");
-        let bus = Command::new("dbus-daemon")
-            .args(["--config-file", BUS_CONFIGURATION, "--nofork", "--nopidfile"])
-            .arg(format!("--address=unix:path={}", path("bus").display()))
-            .stderr(File::create(path("bus.log")).expect("the directory is ours"))
-            .spawn()
-            .expect("dbus-daemon can be run: install dbus");
-        eventually("the bus takes clients", || UnixStream::connect(path("bus")).ok());
-        let client = Client::connect(&address(directory.path()));
-        Terminal { daemon: None, client, bus, directory }
-    }
-
-    /// A file of the terminal's: `tenderd.toml`, `journal.db`, `storage.key`, `tenderd.log`.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// The address of its bus.
-    pub(crate) fn bus_address(&self) -> String {
-        address(self.directory.path())
-    }
-
-    /// The daemon's command line, for this terminal.
-    pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tenderd"));
-        command.arg("--config").arg(self.file("tenderd.toml")).args(["--bus", &self.bus_address()]);
-        command
-    }
-
-    /// Starts the daemon, again if need be, and waits until it is on the bus. It logs everything.
-    pub(crate) fn resume(&mut self) {
-        let command = self.command();
-        self.resume_as(command);
-    }
-
-    /// As [`Terminal::resume`], with a command that ends in [`Terminal::command`].
-    pub(crate) fn resume_as(&mut self, mut command: Command) {
-        let log = File::options().create(true).append(true).open(self.file("tenderd.log"));
-        let daemon = command
-            .env("TENDERD_LOG", "trace")
-            .stderr(log.expect("the directory is ours"))
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the daemon was built with this test");
-        self.daemon = Some(daemon);
-        eventually("tenderd is on the bus", || self.property("Version").ok());
-    }
-
-    /// Kills the daemon, as a power cut would.
-    pub(crate) fn kill(&mut self) {
-        if let Some(mut daemon) = self.daemon.take() {
-            daemon.kill().expect("it was started here");
-            daemon.wait().expect("it was started here");
+    /// Calls a method of the object at this path.
+    pub(crate) fn call<B, R>(&self, path: &str, interface: &str, method: &str, body: &B) -> Result<R, Refused>
+    where
+        B: serde::Serialize + zbus::DynamicType,
+        R: for<'d> zbus::wire::DynamicDeserialize<'d>,
+    {
+        let call = self.connection.call_method(Some(bus::NAME), path, Some(interface), method, body);
+        match self.runtime.block_on(async { tokio::time::timeout(PATIENCE, call).await }).expect("tenderd answers") {
+            Ok(reply) => Ok(reply.body().deserialize().expect("the reply has the type that the interface promises")),
+            Err(zbus::Error::MethodError(name, text, _)) => Err(Refused {
+                name: name.trim_start_matches("org.tenderd.Error.").to_owned(),
+                text: text.unwrap_or_default(),
+            }),
+            Err(error) => panic!("{method}: {error}"),
         }
     }
 
-    /// Asks the daemon to end, as systemd does, and waits for it.
-    pub(crate) fn stop(&mut self) -> ExitStatus {
-        let mut daemon = self.daemon.take().expect("it runs");
-        // The shell's own: `kill` as a program is in a package that a small system lacks.
-        let asked = Command::new("sh").args(["-c", &format!("kill {}", daemon.id())]).status();
-        assert!(asked.is_ok_and(|status| status.success()), "a process can be told to end");
-        daemon.wait().expect("it was started here")
-    }
-
-    /// The daemon's process.
-    pub(crate) fn process(&self) -> u32 {
-        self.daemon.as_ref().expect("it runs").id()
-    }
-
-    /// Everything the daemon has logged.
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.file("tenderd.log")).unwrap_or_default()
-    }
-
-    /// Starts a sale in EUR; on an error, its name without `org.tenderd.Error.`.
-    pub(crate) fn sell(&self, token: &str, minor: u64, reader: Option<&str>) -> Result<(), String> {
-        let mut options = vec![("amount", Variant::from(minor)), ("currency", "EUR".into())];
-        options.extend(reader.map(|name| ("reader", name.into())));
-        self.create(token, options)
+    /// Starts a sale in EUR.
+    pub(crate) fn sell(&self, token: &str, minor: u64, reader: Option<&str>) -> Result<OwnedObjectPath, Refused> {
+        let reader = reader.map(|name| ("reader", name.into()));
+        self.create(token, [("amount", minor.into()), ("currency", "EUR".into())].into_iter().chain(reader).collect())
     }
 
     /// Starts a transaction of these options.
-    pub(crate) fn create(&self, token: &str, options: Vec<(&str, Variant<'_>)>) -> Result<(), String> {
-        let mut options: HashMap<&str, Variant<'_>> = options.into_iter().collect();
-        options.insert("token", token.into());
-        self.client.call("org.tenderd.Terminal1", "CreateTransaction", &options).map(|_: OwnedObjectPath| ())
+    pub(crate) fn create(&self, token: &str, options: Options<'_>) -> Result<OwnedObjectPath, Refused> {
+        let options: HashMap<_, _> = options.into_iter().chain([("token", token.into())]).collect();
+        self.call(bus::ROOT, TERMINAL, "CreateTransaction", &options)
     }
 
     /// Calls a transaction off.
-    pub(crate) fn cancel(&self, token: &str) -> Result<(), String> {
-        let token = token.parse().expect("a token");
-        let path = tenderd::bus::transaction_path(&token);
-        self.client.call_at(path.as_str(), "org.tenderd.Transaction1", "Cancel", &())
+    pub(crate) fn cancel(&self, token: &str) -> Result<(), Refused> {
+        let path = bus::transaction_path(&token.parse().expect("a token"));
+        self.call(path.as_str(), "org.tenderd.Transaction1", "Cancel", &())
     }
 
     /// How a transaction stands.
-    pub(crate) fn find(&self, token: &str) -> Result<Transaction, String> {
-        self.client.call("org.tenderd.Terminal1", "FindTransaction", &token).map(Transaction)
+    pub(crate) fn find(&self, token: &str) -> Result<Transaction, Refused> {
+        self.call(bus::ROOT, TERMINAL, "FindTransaction", &token).map(Transaction)
     }
 
-    /// All transactions, latest first.
-    pub(crate) fn list(&self) -> Vec<Transaction> {
-        let options = HashMap::from([("limit", Variant::from(1000u32))]);
-        let listed: Vec<HashMap<String, OwnedVariant>> =
-            self.client.call("org.tenderd.Terminal1", "ListTransactions", &options).expect("they can be listed");
+    /// Transactions, latest first.
+    pub(crate) fn list(&self, options: Options<'_>) -> Vec<Transaction> {
+        let options: HashMap<_, _> = options.into_iter().collect();
+        let listed: Vec<_> = self.call(bus::ROOT, TERMINAL, "ListTransactions", &options).expect("they can be listed");
         listed.into_iter().map(Transaction).collect()
     }
 
-    /// A receipt.
-    pub(crate) fn receipt(&self, token: &str, copy: &str, format: &str) -> Result<String, String> {
-        let options = HashMap::from([("copy", Variant::from(copy)), ("format", format.into())]);
-        self.client.call("org.tenderd.Terminal1", "GetReceipt", &(token, options))
+    /// As many transactions as the terminal lists at once.
+    pub(crate) fn list_all(&self) -> Vec<Transaction> {
+        self.list(vec![("limit", 1000u32.into())])
     }
 
-    /// A property of the terminal.
-    pub(crate) fn property(&self, name: &str) -> Result<OwnedVariant, String> {
-        self.client.call("org.freedesktop.DBus.Properties", "Get", &("org.tenderd.Terminal1", name))
+    /// A receipt.
+    pub(crate) fn receipt(&self, token: &str, options: Options<'_>) -> Result<String, Refused> {
+        let options: HashMap<_, _> = options.into_iter().collect();
+        self.call(bus::ROOT, TERMINAL, "GetReceipt", &(token, options))
     }
 
     /// A property of the terminal that is a text.
-    pub(crate) fn text(&self, name: &str) -> String {
-        match &*self.property(name).expect("the terminal has it") {
-            Variant::Str(text) => text.to_string(),
-            other => panic!("{name} is no text: {other:?}"),
-        }
+    pub(crate) fn property(&self, name: &str) -> String {
+        let value: OwnedVariant = self
+            .call(bus::ROOT, "org.freedesktop.DBus.Properties", "Get", &(TERMINAL, name))
+            .expect("the terminal has it");
+        <&str>::try_from(&value).expect("it is a text").to_owned()
     }
 
     /// Waits until a transaction is as `is_so` says.
     pub(crate) fn when(&self, token: &str, is_so: impl Fn(&Transaction) -> bool) -> Transaction {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        eventually(|| {
             let transaction = self.find(token).expect("the transaction was created");
-            if is_so(&transaction) {
-                return transaction;
-            }
-            assert!(Instant::now() < deadline, "waited in vain: {transaction:?}\n{}", self.log());
-            std::thread::sleep(PAUSE);
-        }
+            if is_so(&transaction) { Ok(transaction) } else { Err(transaction) }
+        })
     }
 
     /// Waits until a transaction is done.
@@ -215,22 +130,21 @@ impl Terminal {
     /// Waits until the readers of these names are on the bus, and no others.
     pub(crate) fn has_readers(&self, names: &[&str]) {
         type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
-        let expected: BTreeSet<_> = names.iter().map(|name| tenderd::bus::reader_path(name).to_string()).collect();
-        eventually("the readers are as expected", || {
+        let expected: BTreeSet<_> = names.iter().map(|name| bus::reader_path(name).to_string()).collect();
+        eventually(|| {
             let objects: Objects = self
-                .client
-                .call("org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &())
+                .call(bus::ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &())
                 .expect("the object manager answers");
             let paths = objects.keys().map(ToString::to_string);
             let found: BTreeSet<_> = paths.filter(|path| path.starts_with("/org/tenderd/reader/")).collect();
-            (found == expected).then_some(())
+            if found == expected { Ok(()) } else { Err(found) }
         });
     }
 
     /// Holds what callers were told against what the acquirer has: each approval there was told as one, with the same
     /// amount, or taken back; and each that was told is there.
     pub(crate) fn reconcile(&self, ledger: &Ledger) {
-        let told = self.list();
+        let told = self.list_all();
         for entry in &ledger.entries {
             let transaction = told.iter().find(|transaction| transaction.text("RetrievalReferenceNumber") == entry.rrn);
             let transaction = transaction.unwrap_or_else(|| panic!("nobody was told of {entry:?}"));
@@ -242,48 +156,8 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("tenderd:\n{}", self.log());
-        }
-        self.kill();
-        // Whatever becomes of the bus, nobody uses it any more.
-        let _ = self.bus.kill();
-        let _ = self.bus.wait();
-    }
-}
-
-impl Client {
-    fn connect(address: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-        let connection = runtime.block_on(async { zbus::connection::Builder::address(address).build().await });
-        Client { connection: connection.expect("the bus takes clients"), runtime }
-    }
-
-    fn call<B, R>(&self, interface: &str, method: &str, body: &B) -> Result<R, String>
-    where
-        B: serde::Serialize + zbus::DynamicType,
-        R: for<'d> zbus::wire::DynamicDeserialize<'d>,
-    {
-        self.call_at(tenderd::bus::ROOT, interface, method, body)
-    }
-
-    fn call_at<B, R>(&self, path: &str, interface: &str, method: &str, body: &B) -> Result<R, String>
-    where
-        B: serde::Serialize + zbus::DynamicType,
-        R: for<'d> zbus::wire::DynamicDeserialize<'d>,
-    {
-        let call = self.connection.call_method(Some(tenderd::bus::NAME), path, Some(interface), method, body);
-        match self.runtime.block_on(async { tokio::time::timeout(PATIENCE, call).await }).expect("the daemon answers") {
-            Ok(reply) => Ok(reply.body().deserialize().expect("the reply has the type that the interface promises")),
-            Err(zbus::Error::MethodError(name, ..)) => Err(name.trim_start_matches("org.tenderd.Error.").to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
-
 /// A transaction, as the terminal tells it.
+#[derive(PartialEq)]
 pub(crate) struct Transaction(HashMap<String, OwnedVariant>);
 
 /// Its properties that are not empty, a line each.
@@ -327,37 +201,5 @@ impl Transaction {
     /// The name of its error, without `org.tenderd.Error.`; empty where it is approved.
     pub(crate) fn error(&self) -> String {
         self.text("ErrorName").trim_start_matches("org.tenderd.Error.").to_owned()
-    }
-}
-
-/// The example configuration, with places of the test's own and short time-outs.
-fn configuration(directory: &Path, host: SocketAddr, changes: &[Change<'_>]) -> String {
-    let own = [
-        ("127.0.0.1:8583", host.to_string()),
-        ("/var/lib/tenderd", directory.display().to_string()),
-        ("/usr/share/tenderd/keys/test-ca.toml", TEST_CA.to_owned()),
-        ("response_timeout_ms = 30000", "response_timeout_ms = 700\nbackoff_initial_ms = 10".to_owned()),
-        ("floor_limit = \"0.00\"", "floor_limit = \"25.00\"".to_owned()),
-    ];
-    let changes = changes.iter().map(|(from, to)| (*from, (*to).to_owned()));
-    own.into_iter().chain(changes).fold(tenderd::config::EXAMPLE.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "the example configuration has no {from:?}");
-        text.replace(from, &to)
-    })
-}
-
-fn address(directory: &Path) -> String {
-    format!("unix:path={}", directory.join("bus").display())
-}
-
-/// Tries until there is a result.
-fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(value) = attempt() {
-            return value;
-        }
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        std::thread::sleep(PAUSE);
     }
 }
