@@ -1,19 +1,24 @@
 //! Recorded taps run again bit for bit, tell where they left the recording, and hold no card number.
 
+#[path = "support/pcscd.rs"]
+mod pcscd;
 #[path = "support/terminal.rs"]
 mod terminal;
 
+use std::net::Ipv4Addr;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
 use emv::tlv::Tlvs;
-use tender_sim::card::Personality;
+use pcscd::{Pcscd, isolated};
+use tender_sim::card::{Card, Personality};
+use tender_sim::vpcd::Slot;
 use tenderd::reader::Clock;
 use tenderd::terminal::Hex;
 use tenderd::trace::recorder::{CardInProcess, record_in_process};
 use tenderd::trace::{CardScript, Event, Header, Inputs, Session, Settings, Trace, Unmatched, What};
 use tenderd::trace::{replay, run_script};
-use terminal::profile;
+use terminal::{eventually, profile};
 
 fn record(personality: &str) -> Trace {
     let settings = Settings::of(&profile());
@@ -202,6 +207,22 @@ fn exit_codes_tell_same_diverged_and_bad_file() {
     let bad = tenderctl(&["replay", file]);
     assert_eq!(bad.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&bad.stderr).contains(": line "), "{}", String::from_utf8_lossy(&bad.stderr));
+}
+
+#[test]
+fn a_tap_on_a_pcsc_reader_is_recorded_and_runs_again() {
+    isolated("a_tap_on_a_pcsc_reader_is_recorded_and_runs_again", |pcscd| {
+        pcscd.start();
+        let mut slot = Slot::new((Ipv4Addr::LOCALHOST, pcscd.port(0)).into());
+        eventually(|| slot.insert(Card::new(&Personality::built_in("visa-online").unwrap())));
+        let recorded = tenderctl(&["record", "--reader", Pcscd::READERS[0], "--reveal", "--timeout", "20"]);
+        assert!(recorded.status.success(), "{}", String::from_utf8_lossy(&recorded.stderr));
+        let trace = read(&String::from_utf8(recorded.stdout).unwrap());
+        assert_eq!(trace.header.reader, Pcscd::READERS[0]);
+        assert!(trace.header.atr.is_some());
+        assert!(replay(&trace).unwrap().difference.is_none());
+        slot.remove();
+    });
 }
 
 #[test]
