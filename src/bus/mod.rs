@@ -77,7 +77,9 @@ pub async fn serve(
     ready: impl FnOnce(),
 ) -> zbus::Result<()> {
     let face = Terminal1::new(terminal.clone(), status);
-    let connection = bus.builder().serve_at(ROOT, fdo::ObjectManager).serve_at(ROOT, face).name(NAME).build().await?;
+    // A name that could be taken over would be taken over by a second daemon that somebody starts by mistake.
+    let builder = bus.builder().replace_existing_names(false).allow_name_replacements(false);
+    let connection = builder.serve_at(ROOT, fdo::ObjectManager).serve_at(ROOT, face).name(NAME).build().await?;
     ready();
     Publisher { connection, terminal, done: VecDeque::new() }.run(changes).await
 }

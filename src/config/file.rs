@@ -20,7 +20,7 @@ pub(super) struct File {
     pub(super) readers: Spanned<Readers>,
     pub(super) keys: Keys,
     #[serde(rename = "scheme")]
-    pub(super) schemes: Vec<Scheme>,
+    pub(super) schemes: Spanned<Vec<Scheme>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,7 +46,7 @@ pub(super) struct Terminal {
     pub(super) acquirer: Spanned<String>,
     pub(super) serial: Spanned<String>,
     pub(super) time_zone: Option<Spanned<String>>,
-    pub(super) card_timeout_s: u32,
+    pub(super) card_timeout_s: Spanned<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,22 +70,21 @@ pub(super) struct Keys {
     pub(super) files: Vec<Spanned<PathBuf>>,
 }
 
-/// A kernel and the AIDs it runs. Every limit may be absent, which is not the same as zero.
+/// A kernel and the AIDs it runs. What not every kernel has is absent where it has it not.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Scheme {
     pub(super) name: Spanned<String>,
     pub(super) kernel: Spanned<u8>,
-    pub(super) aids: Vec<Spanned<String>>,
-    pub(super) transactions: Vec<Spanned<String>>,
-    pub(super) transaction_limit: Option<Spanned<String>>,
+    pub(super) aids: Spanned<Vec<Spanned<String>>>,
+    pub(super) transactions: Spanned<Vec<Spanned<String>>>,
+    pub(super) transaction_limit: Spanned<String>,
     pub(super) transaction_limit_cdcvm: Option<Spanned<String>>,
-    pub(super) floor_limit: Option<Spanned<String>>,
-    pub(super) cvm_limit: Option<Spanned<String>>,
+    pub(super) floor_limit: Spanned<String>,
+    pub(super) cvm_limit: Spanned<String>,
     pub(super) ttq: Option<Spanned<String>>,
-    #[serde(default)]
-    pub(super) status_check: bool,
-    pub(super) zero_amount: Option<bool>,
+    pub(super) status_check: Option<Spanned<bool>>,
+    pub(super) zero_amount: Option<Spanned<bool>>,
     #[serde(default)]
     pub(super) extended_selection: bool,
     pub(super) tac_default: Option<Spanned<String>>,

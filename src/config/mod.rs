@@ -8,12 +8,13 @@ mod locate;
 mod scheme;
 mod source;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use emv::fields::{AdditionalTerminalCapabilities, TerminalCapabilities};
-use emv::profile::{Profile, TerminalData};
+use emv::fields::{AdditionalTerminalCapabilities, TerminalCapabilities, TerminalType};
+use emv::profile::{Combination, KernelConfiguration, Profile, TerminalData};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -27,6 +28,12 @@ use crate::upstream::{CardAcceptor, HostConfig};
 
 /// A commented configuration for test mode: what `tenderctl config example` prints.
 pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// A card must not be told that there is a PIN pad.
+const NO_PIN_PAD: &str = "a PIN needs a PIN pad, which this terminal has not";
+
+/// For how long a card may be awaited, seconds.
+const CARD_TIMEOUT_S: RangeInclusive<u32> = 5..=3600;
 
 /// Whether money is real.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -127,17 +134,15 @@ impl Config {
         };
         let capabilities = source.check(&terminal.capabilities, |text| {
             let capabilities = TerminalCapabilities::from_bytes(source::hex_array(text)?);
-            // There is no PIN pad: a card must not be told that there is one.
-            let has_pin = capabilities.has(TerminalCapabilities::ENCIPHERED_PIN_ONLINE);
-            if has_pin {
-                Err("online PIN needs a PIN pad, which this terminal has not".to_owned())
+            if capabilities.has(TerminalCapabilities::ENCIPHERED_PIN_ONLINE) {
+                Err(NO_PIN_PAD.to_owned())
             } else {
                 Ok(capabilities)
             }
         })?;
         let name_and_location = [&[merchant.name.clone()][..], &merchant.address].concat().join(", ");
         let data = TerminalData {
-            terminal_type: source.check(&terminal.kind, digits::<1>)?[0],
+            terminal_type: source.check(&terminal.kind, terminal_type)?,
             country,
             capabilities,
             additional_capabilities: AdditionalTerminalCapabilities::from_bytes(
@@ -158,11 +163,25 @@ impl Config {
                 return Err(source.error(file.readers.span(), error));
             }
         }
+        if !CARD_TIMEOUT_S.contains(terminal.card_timeout_s.get_ref()) {
+            let (least, most) = (CARD_TIMEOUT_S.start(), CARD_TIMEOUT_S.end());
+            return Err(source.error(terminal.card_timeout_s.span(), format!("must be {least} to {most} seconds")));
+        }
         let (ca_keys, revoked) = keys::load(source, &file.keys, file.mode)?;
+        if file.schemes.get_ref().is_empty() {
+            return Err(source.error(file.schemes.span(), "without a [[scheme]] no card is accepted"));
+        }
         let mut scheme_names = Vec::new();
-        let mut applications = Vec::new();
-        for scheme in &file.schemes {
+        let mut applications: Vec<(Combination, KernelConfiguration)> = Vec::new();
+        for scheme in file.schemes.get_ref() {
             for application in scheme::applications(source, scheme, currency)? {
+                let combination = &application.0;
+                let same =
+                    |known: &Combination| known.aid == combination.aid && known.kernel_id == combination.kernel_id;
+                if applications.iter().any(|(known, _)| same(known)) {
+                    let message = format!("AID {} is there twice for the same kernel", combination.aid);
+                    return Err(source.error(scheme.aids.span(), message));
+                }
                 scheme_names.push(scheme.name.get_ref().clone());
                 applications.push(application);
             }
@@ -179,7 +198,7 @@ impl Config {
             terminal_id,
             currency,
             time_zone: time_zone.clone(),
-            card_timeout: Duration::from_secs(terminal.card_timeout_s.into()),
+            card_timeout: Duration::from_secs(u64::from(*terminal.card_timeout_s.get_ref())),
             host: file.host,
             card_acceptor: CardAcceptor {
                 identity: acceptor,
@@ -242,6 +261,17 @@ fn digits<const N: usize>(text: &str) -> Result<[u8; N], String> {
     }
 }
 
+/// Terminal Type (EMV Book 4, Annex A1).
+fn terminal_type(text: &str) -> Result<u8, String> {
+    let [code] = digits::<1>(text)?;
+    match TerminalType::new(code) {
+        Ok(_) => Ok(code),
+        Err(_) => {
+            Err(format!("`{text}` is no Terminal Type; 22 is an attended terminal of a merchant, 25 an unattended one"))
+        }
+    }
+}
+
 fn padded<const N: usize>(text: &str) -> [u8; N] {
     let mut field = [b' '; N];
     field[..text.len()].copy_from_slice(text.as_bytes());
@@ -277,7 +307,15 @@ mod tests {
         for (find, replace, message) in [
             ("country = \"0276\"", "country = \"DE\"", "terminal.country: `DE` must be 4 digits"),
             ("currency = \"EUR\"", "currency = \"XXX\"", "terminal.currency: "),
-            ("ttq = \"22004000\"", "ttq = \"26004000\"", "scheme.ttq: online PIN needs a PIN pad"),
+            ("type = \"22\"", "type = \"99\"", "terminal.type: `99` is no Terminal Type"),
+            ("card_timeout_s = 60", "card_timeout_s = 0", "terminal.card_timeout_s: must be 5 to 3600 seconds"),
+            ("ttq = \"22004000\"", "ttq = \"26004000\"", "scheme.ttq: a PIN needs a PIN pad"),
+            ("ttq = \"22004000\"", "tac_denial = \"0000000000\"", "scheme.tac_denial: kernel 3 has no tac_denial"),
+            ("tac_denial = ", "ttq = \"22004000\"\n#", "scheme.ttq: kernel 2 has no ttq"),
+            ("aids = [\"A0000000031010\", \"A0000000032010\"]", "aids = []", "scheme.aids: a scheme has one AID"),
+            ("\"A0000000032010\"]", "\"A0000000031010\"]", "scheme.aids: AID A0000000031010 is there twice"),
+            ("DF8118 = \"20\"", "DF8118 = \"40\"", "scheme.objects.DF8118: a PIN needs a PIN pad"),
+            ("DF8119 = \"08\"", "DF8119 = \"88\"", "scheme.objects.DF8119: a PIN needs a PIN pad"),
             ("floor_limit = \"0.00\"", "floor_limit = \"0.001\"", "scheme.floor_limit: "),
             ("mode = \"test\"", "mode = \"tset\"", "mode: unknown variant `tset`"),
             ("cvm_limit", "cvm_limt", "scheme.cvm_limt: unknown field `cvm_limt`"),
@@ -288,6 +326,21 @@ mod tests {
             let place = format!("tenderd.toml:{}: ", EXAMPLE[..before].matches('\n').count() + 1);
             assert!(error.starts_with(&place) && error[place.len()..].starts_with(message), "{error}");
         }
+    }
+
+    #[test]
+    fn what_a_scheme_must_say_is_missed_where_it_is_not_said() {
+        let line = EXAMPLE.lines().find(|line| line.starts_with("ttq = ")).unwrap();
+        let error = read(line, "").unwrap_err();
+        assert!(error.contains("scheme.name: kernel 3 needs a ttq"), "{error}");
+        let error = read("cvm_limit = \"50.00\"", "").unwrap_err();
+        assert!(error.contains("missing field `cvm_limit`"), "{error}");
+    }
+
+    #[test]
+    fn no_limit_is_said_as_none() {
+        let config = read("floor_limit = \"0.00\"", "floor_limit = \"none\"").unwrap();
+        assert_eq!(config.profile.combinations()[0].limits.contactless_floor_limit, None);
     }
 
     #[test]

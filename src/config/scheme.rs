@@ -1,17 +1,27 @@
 //! Schemes: what their part of the file means to Entry Point and to their kernel.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use emv::dict;
-use emv::fields::{Amount, Ttq};
+use emv::fields::c2::CvmCapability;
+use emv::fields::{Amount, Bit, Ttq};
 use emv::kernel::{Database, c2, c3};
 use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits};
 use emv::tlv::Tag;
 use toml::Spanned;
 
+use super::NO_PIN_PAD;
 use super::file::Scheme;
 use super::source::{ConfigError, Source, hex, hex_array};
 use crate::terminal::{Currency, TransactionType};
+
+/// What is said where there is no limit.
+const NO_LIMIT: &str = "none";
+
+/// The verifications for which the cardholder enters a PIN.
+const PIN_BY_CAPABILITY: [Bit<CvmCapability>; 3] =
+    [CvmCapability::PLAINTEXT_PIN_FOR_ICC, CvmCapability::ENCIPHERED_PIN_ONLINE, CvmCapability::ENCIPHERED_PIN_OFFLINE];
 
 /// The combinations of a scheme, in the file's order.
 pub(super) fn applications(
@@ -19,89 +29,135 @@ pub(super) fn applications(
     scheme: &Scheme,
     currency: Currency,
 ) -> Result<Vec<(Combination, KernelConfiguration)>, ConfigError> {
-    let amount = |value: &Option<Spanned<String>>| -> Result<Option<Amount>, ConfigError> {
-        value.as_ref().map(|value| source.check(value, |text| currency.parse(text))).transpose()
-    };
-    let transaction_limit = amount(&scheme.transaction_limit)?;
-    let transaction_limit_cdcvm = amount(&scheme.transaction_limit_cdcvm)?.or(transaction_limit);
-    let floor_limit = amount(&scheme.floor_limit)?;
-    let cvm_limit = amount(&scheme.cvm_limit)?;
-    let ttq = scheme.ttq.as_ref().map(|value| source.check(value, ttq)).transpose()?;
-
     let mut objects = Database::new();
     for (tag, value) in &scheme.objects {
         let tag: Tag = source.check(tag, |text| text.parse::<Tag>())?;
         objects.set(tag, &source.check(value, hex)?);
     }
-    let mut limits = Limits {
-        status_check_supported: scheme.status_check,
-        zero_amount_allowed: scheme.zero_amount,
-        extended_selection_supported: scheme.extended_selection,
-        ..Limits::default()
-    };
+    let mut limits = Limits { extended_selection_supported: scheme.extended_selection, ..Limits::default() };
     let kernel = match scheme.kernel.get_ref() {
-        2 => {
-            for (tag, limit) in [
-                (dict::READER_CONTACTLESS_FLOOR_LIMIT, floor_limit),
-                (dict::READER_CONTACTLESS_TRANSACTION_LIMIT_NO_ON_DEVICE_CVM, transaction_limit),
-                (dict::READER_CONTACTLESS_TRANSACTION_LIMIT_ON_DEVICE_CVM, transaction_limit_cdcvm),
-                (dict::READER_CVM_REQUIRED_LIMIT, cvm_limit),
-            ] {
-                if let Some(limit) = limit {
-                    objects.set(tag, &limit.to_bcd());
-                }
-            }
-            for (tag, codes) in [
-                (dict::TERMINAL_ACTION_CODE_DEFAULT, &scheme.tac_default),
-                (dict::TERMINAL_ACTION_CODE_DENIAL, &scheme.tac_denial),
-                (dict::TERMINAL_ACTION_CODE_ONLINE, &scheme.tac_online),
-            ] {
-                if let Some(codes) = codes {
-                    objects.set(tag, &source.check(codes, hex_array::<5>)?);
-                }
-            }
-            let configuration = c2::Configuration::from_objects(&objects).map_err(|error| {
-                let named = scheme.objects.keys().find(|key| key.get_ref().parse() == Ok(error.tag));
-                source.error(named.unwrap_or(&scheme.name).span(), error)
-            })?;
-            KernelConfiguration::C2(Arc::new(configuration))
-        }
-        3 => {
-            limits.contactless_transaction_limit = transaction_limit;
-            limits.contactless_floor_limit = floor_limit;
-            limits.cvm_required_limit = cvm_limit;
-            limits.ttq = ttq;
-            KernelConfiguration::C3(Arc::new(c3::Configuration::from_objects(objects)))
-        }
+        2 => kernel_2(source, scheme, currency, objects)?,
+        3 => kernel_3(source, scheme, currency, objects, &mut limits)?,
         other => return Err(source.error(scheme.kernel.span(), format!("there is no kernel {other}; 2 and 3 are"))),
     };
-    let mut transaction_types = Vec::new();
-    for name in &scheme.transactions {
-        transaction_types.push(source.check(name, |name| {
-            let known = TransactionType::from_name(name).map(TransactionType::code);
-            known.ok_or_else(|| {
-                format!("`{name}` is none of {}", TransactionType::ALL.map(|(.., name)| name).join(", "))
-            })
-        })?);
+    let transaction_types = each(source, &scheme.transactions, "a scheme is for one type at least", |name| {
+        let known = TransactionType::from_name(name).map(TransactionType::code);
+        known.ok_or_else(|| format!("`{name}` is none of {}", TransactionType::ALL.map(|(.., name)| name).join(", ")))
+    })?;
+    let aids = each(source, &scheme.aids, "a scheme has one AID at least", |text| {
+        Aid::try_from(&hex(text)?[..]).map_err(|error| error.to_string())
+    })?;
+    let combinations = aids.into_iter().map(|aid| Combination {
+        aid,
+        kernel_id: KernelId::emvco(*scheme.kernel.get_ref()),
+        transaction_types: transaction_types.clone(),
+        limits: limits.clone(),
+    });
+    Ok(combinations.map(|combination| (combination, kernel.clone())).collect())
+}
+
+/// Every value of a list that must not be empty.
+fn each<T>(
+    source: &Source,
+    list: &Spanned<Vec<Spanned<String>>>,
+    empty: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, ConfigError> {
+    if list.get_ref().is_empty() {
+        return Err(source.error(list.span(), empty));
     }
-    let mut applications = Vec::new();
-    for aid in &scheme.aids {
-        let aid = source.check(aid, |text| Aid::try_from(&hex(text)?[..]).map_err(|error| error.to_string()))?;
-        let combination = Combination {
-            aid,
-            kernel_id: KernelId::emvco(*scheme.kernel.get_ref()),
-            transaction_types: transaction_types.clone(),
-            limits: limits.clone(),
-        };
-        applications.push((combination, kernel.clone()));
+    list.get_ref().iter().map(|value| source.check(value, &parse)).collect()
+}
+
+/// An error for the first of these keys that is there, though it says nothing to this kernel.
+fn refuse(source: &Source, kernel: u8, keys: [(&str, Option<Range<usize>>); 4]) -> Result<(), ConfigError> {
+    match keys.into_iter().find_map(|(key, span)| Some((key, span?))) {
+        Some((key, span)) => Err(source.error(span, format!("kernel {kernel} has no {key}"))),
+        None => Ok(()),
     }
-    Ok(applications)
+}
+
+fn kernel_2(
+    source: &Source,
+    scheme: &Scheme,
+    currency: Currency,
+    mut objects: Database,
+) -> Result<KernelConfiguration, ConfigError> {
+    let keys = [
+        ("ttq", scheme.ttq.as_ref().map(Spanned::span)),
+        ("status_check", scheme.status_check.as_ref().map(Spanned::span)),
+        ("zero_amount", scheme.zero_amount.as_ref().map(Spanned::span)),
+        ("", None),
+    ];
+    refuse(source, 2, keys)?;
+    let limits = [
+        (dict::READER_CONTACTLESS_FLOOR_LIMIT, &scheme.floor_limit),
+        (dict::READER_CONTACTLESS_TRANSACTION_LIMIT_NO_ON_DEVICE_CVM, &scheme.transaction_limit),
+        (
+            dict::READER_CONTACTLESS_TRANSACTION_LIMIT_ON_DEVICE_CVM,
+            scheme.transaction_limit_cdcvm.as_ref().unwrap_or(&scheme.transaction_limit),
+        ),
+        (dict::READER_CVM_REQUIRED_LIMIT, &scheme.cvm_limit),
+    ];
+    for (tag, limit) in limits {
+        objects.set(tag, &source.check(limit, |text| currency.parse(text))?.to_bcd());
+    }
+    for (tag, codes) in [
+        (dict::TERMINAL_ACTION_CODE_DEFAULT, &scheme.tac_default),
+        (dict::TERMINAL_ACTION_CODE_DENIAL, &scheme.tac_denial),
+        (dict::TERMINAL_ACTION_CODE_ONLINE, &scheme.tac_online),
+    ] {
+        if let Some(codes) = codes {
+            objects.set(tag, &source.check(codes, hex_array::<5>)?);
+        }
+    }
+    let place = |tag| {
+        let named = scheme.objects.keys().find(|key| key.get_ref().parse() == Ok(tag));
+        named.unwrap_or(&scheme.name).span()
+    };
+    let configuration =
+        c2::Configuration::from_objects(&objects).map_err(|error| source.error(place(error.tag), error))?;
+    for (tag, capability) in [
+        (dict::CVM_CAPABILITY_CVM_REQUIRED, configuration.cvm_capability_cvm_required),
+        (dict::CVM_CAPABILITY_NO_CVM_REQUIRED, configuration.cvm_capability_no_cvm_required),
+    ] {
+        if PIN_BY_CAPABILITY.iter().any(|pin| capability.has(*pin)) {
+            return Err(source.error(place(tag), NO_PIN_PAD));
+        }
+    }
+    Ok(KernelConfiguration::C2(Arc::new(configuration)))
+}
+
+fn kernel_3(
+    source: &Source,
+    scheme: &Scheme,
+    currency: Currency,
+    objects: Database,
+    limits: &mut Limits,
+) -> Result<KernelConfiguration, ConfigError> {
+    let keys = [
+        ("transaction_limit_cdcvm", scheme.transaction_limit_cdcvm.as_ref().map(Spanned::span)),
+        ("tac_default", scheme.tac_default.as_ref().map(Spanned::span)),
+        ("tac_denial", scheme.tac_denial.as_ref().map(Spanned::span)),
+        ("tac_online", scheme.tac_online.as_ref().map(Spanned::span)),
+    ];
+    refuse(source, 3, keys)?;
+    let Some(ttq_text) = &scheme.ttq else {
+        return Err(source.error(scheme.name.span(), "kernel 3 needs a ttq (Terminal Transaction Qualifiers)"));
+    };
+    let limit = |value: &Spanned<String>| -> Result<Option<Amount>, ConfigError> {
+        source.check(value, |text| if text == NO_LIMIT { Ok(None) } else { currency.parse(text).map(Some) })
+    };
+    limits.contactless_transaction_limit = limit(&scheme.transaction_limit)?;
+    limits.contactless_floor_limit = limit(&scheme.floor_limit)?;
+    limits.cvm_required_limit = limit(&scheme.cvm_limit)?;
+    limits.ttq = Some(source.check(ttq_text, ttq)?);
+    limits.status_check_supported = scheme.status_check.as_ref().is_some_and(|value| *value.get_ref());
+    limits.zero_amount_allowed = scheme.zero_amount.as_ref().map(|value| *value.get_ref());
+    Ok(KernelConfiguration::C3(Arc::new(c3::Configuration::from_objects(objects))))
 }
 
 fn ttq(text: &str) -> Result<Ttq, String> {
     let ttq = Ttq::from_bytes(hex_array(text)?);
-    if ttq.has(Ttq::ONLINE_PIN_SUPPORTED) {
-        return Err("online PIN needs a PIN pad, which this terminal has not".to_owned());
-    }
-    Ok(ttq)
+    if ttq.has(Ttq::ONLINE_PIN_SUPPORTED) { Err(NO_PIN_PAD.to_owned()) } else { Ok(ttq) }
 }

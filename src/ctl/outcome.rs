@@ -60,7 +60,7 @@ pub(super) fn print(transaction: &Object, output: &Output) {
         ("reason", transaction.text("error_message")),
         ("advice", advice),
         ("card", card.trim()),
-        ("cardholder", verification(transaction.text("cvm"))),
+        ("cardholder", if result == "approved" { verification(transaction.text("cvm")) } else { "" }),
         ("authorisation", transaction.text("authorisation_code")),
         ("STAN", &stan),
         ("token", transaction.text("token")),

@@ -28,6 +28,7 @@ Ctrl-C cancels the sale, and waits for its end; once more, and it goes on unwatc
 {}", outcome::EXIT_CODES))]
 pub struct Args {
     /// The amount, cash included, as a decimal
+    #[arg(allow_negative_numbers = true)]
     amount: String,
 
     /// The currency: three capital letters (ISO 4217)
@@ -39,7 +40,7 @@ pub struct Args {
     kind: String,
 
     /// The cash in a cashback
-    #[arg(long, value_name = "AMOUNT", required_if_eq("kind", "cashback"))]
+    #[arg(long, value_name = "AMOUNT", required_if_eq("kind", "cashback"), allow_negative_numbers = true)]
     cash: Option<String>,
 
     /// The reader to take, as `tenderctl readers` names it

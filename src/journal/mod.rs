@@ -7,7 +7,7 @@
 mod chain;
 mod error;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct Journal {
     connection: Connection,
     path: PathBuf,
     last: Option<(Seq, Link)>,
+    /// Locked for as long as this journal may be written. A reader has none.
+    _lock: Option<File>,
 }
 
 /// A row as it is stored.
@@ -53,16 +55,20 @@ impl Journal {
 
     /// Opens the journal, or creates it with mode 0600, and verifies the chain of its last rows.
     ///
+    /// Until it is dropped, nobody else can open it: two terminals on one journal would reverse each other's sales. A
+    /// file beside it, its name with `.lock` appended, is locked (flock).
+    ///
     /// What a power cut left half-written is SQLite's to roll back; a journal that is damaged in any
     /// other way is refused and left as it is.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let lock = lock(path)?;
         let create = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
         create.map_err(|source| JournalError::File { path: path.to_owned(), source })?;
         let on = |source| JournalError::from_sqlite(path, source);
         let mut connection = Connection::open(path).map_err(on)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(on)?;
         prepare(&mut connection, path)?;
-        let mut journal = Journal { connection, path: path.to_owned(), last: None };
+        let mut journal = Journal { connection, path: path.to_owned(), last: None, _lock: Some(lock) };
         let end: Seq = journal.query_one("SELECT coalesce(max(seq), 0) FROM journal")?;
         journal.last = journal.verify_from(end.saturating_sub(Self::VERIFIED_AT_OPEN) + 1)?;
         Ok(journal)
@@ -71,13 +77,13 @@ impl Journal {
     /// Opens a journal for reading alone, beside the daemon that may be writing it; verifies nothing yet.
     pub fn read(path: &Path) -> Result<Self, JournalError> {
         let on = |source| JournalError::from_sqlite(path, source);
-        std::fs::File::open(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?;
+        File::open(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?;
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(on)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(on)?;
         if is_new(&connection, path)? {
             return Err(JournalError::NotAJournal { path: path.to_owned() });
         }
-        Ok(Journal { connection, path: path.to_owned(), last: None })
+        Ok(Journal { connection, path: path.to_owned(), last: None, _lock: None })
     }
 
     /// Verifies the whole file: SQLite's own structures, and the chain from the first row on.
@@ -253,6 +259,20 @@ impl Journal {
 
     fn link(&self, row: &Stored) -> Result<Link, JournalError> {
         Link::parse(&row.chain).ok_or_else(|| self.damage(row.seq, Damage::Chain))
+    }
+}
+
+/// Takes the journal at this path for this process; an error if another has it.
+fn lock(path: &Path) -> Result<File, JournalError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let create = OpenOptions::new().create(true).append(true).mode(0o600).open(beside);
+    let failed = |source| JournalError::File { path: path.to_owned(), source };
+    let file = create.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 

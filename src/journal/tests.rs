@@ -250,12 +250,16 @@ fn a_full_disk_is_told_and_leaves_nothing_half_written() {
 }
 
 #[test]
-fn a_second_writer_is_noticed() {
+fn a_journal_has_one_owner_and_another_writer_is_noticed() {
     let (_folder, path, mut journal) = new_journal();
-    let mut second = Journal::open(&path).unwrap();
+    assert!(matches!(Journal::open(&path), Err(JournalError::InUse { .. })));
+
     journal.append(&approved("t1", 1)).unwrap();
-    assert!(matches!(second.append(&approved("t2", 2)), Err(JournalError::InUse { .. })));
-    assert_eq!(journal.verify().unwrap(), 7);
+    let foreign = "INSERT INTO journal SELECT 8, at, 't2', event, body, chain FROM journal WHERE seq = 1";
+    Connection::open(&path).unwrap().execute_batch(foreign).unwrap();
+    assert!(matches!(journal.append(&approved("t3", 3)), Err(JournalError::InUse { .. })));
+    drop(journal);
+    assert!(matches!(Journal::open(&path), Err(JournalError::Damaged { seq: 8, .. })));
 }
 
 #[test]

@@ -36,6 +36,16 @@ pub enum KeyError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file is gone, and with it the key to what the journal holds.
+    #[error(
+        "storage key {path}: the file is missing, and unfinished transactions in the journal were sealed under it; \
+         restore it from a backup, or settle them by hand and move the journal away to begin a new one",
+        path = path.display()
+    )]
+    Lost {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file has another length.
     #[error(
         "storage key {path}: {length} bytes, 32 expected; restore it from a backup (a new key can't open what the \
@@ -81,11 +91,18 @@ impl StorageKey {
         StorageKey { cipher: Aes256GcmSiv::new(bytes.into()) }
     }
 
-    /// Reads the key from its file; if there is none, makes one, mode 0600 and synced.
-    pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
+    /// Reads the key from its file; if there is none, makes one, mode 0600 and synced. Where a new key would be of no
+    /// use, because something was sealed under the one that is gone (`is_needed`), it makes none.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn load_or_create(path: &Path, is_needed: bool) -> Result<Self, KeyError> {
         let io = |source| KeyError::Io { path: path.to_owned(), source };
         match File::open(path) {
             Ok(file) => Self::read(file, path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && is_needed => {
+                Err(KeyError::Lost { path: path.to_owned() })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let mut bytes = Zeroizing::new([0; Self::LENGTH]);
                 getrandom::fill(&mut *bytes)
@@ -186,20 +203,23 @@ mod tests {
     fn the_key_is_made_once_and_then_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("storage.key");
-        let sealed = StorageKey::load_or_create(&path).unwrap().seal("t1", b"card");
+        let sealed = StorageKey::load_or_create(&path, false).unwrap().seal("t1", b"card");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(StorageKey::load_or_create(&path).unwrap().open("t1", &sealed).is_ok());
+        assert!(StorageKey::load_or_create(&path, true).unwrap().open("t1", &sealed).is_ok());
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(StorageKey::load_or_create(&path, true), Err(KeyError::Lost { .. })));
+        assert!(!path.exists());
     }
 
     #[test]
     fn a_key_that_others_can_read_or_that_is_cut_short_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("storage.key");
-        StorageKey::load_or_create(&path).unwrap();
+        StorageKey::load_or_create(&path, false).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(StorageKey::load_or_create(&path), Err(KeyError::Exposed { mode: 0o640, .. })));
+        assert!(matches!(StorageKey::load_or_create(&path, false), Err(KeyError::Exposed { mode: 0o640, .. })));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, [0; 31]).unwrap();
-        assert!(matches!(StorageKey::load_or_create(&path), Err(KeyError::Length { length: 31, .. })));
+        assert!(matches!(StorageKey::load_or_create(&path, false), Err(KeyError::Length { length: 31, .. })));
     }
 }

@@ -125,7 +125,7 @@ fn render_host(page: &mut Page, host: &HostLines) {
 fn render_cvm(page: &mut Page, cvm: Cvm, sign_here: bool) {
     page.centred(match cvm {
         Cvm::NoCvm => "no cardholder verification",
-        Cvm::Signature => "verified by signature",
+        Cvm::Signature => "verification by signature",
         Cvm::OnlinePin => "verified by PIN",
         Cvm::OnDevice => "verified on the device",
     });

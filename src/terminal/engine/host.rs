@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use emv::fields::Amount;
+use emv::kernel::Cvm;
 use emv::tlv::Tlvs;
 
 use super::super::handle::Reply;
@@ -18,8 +19,11 @@ impl Engine {
     /// Sends the request, which is in the journal already.
     pub(super) fn authorise(&mut self, token: &Token, online: &OnlineRequest) {
         let Some(request) = self.open.get_mut(token).and_then(|open| authorisation_request(open, online)) else {
-            // The kernel wants to go online with a record that names no card.
-            tracing::error!(token = token.as_str(), "no card number in the kernel's data record");
+            // The kernel wants to go online with a record that names no card, or with a PIN.
+            tracing::error!(
+                token = token.as_str(),
+                "the kernel's outcome can't be sent: it lacks a card number, or wants a PIN"
+            );
             return self.feed(token, Input::HostFailed(HostFailure::NotSent));
         };
         let (host, inbox, token) = (self.host.clone(), self.inbox.clone(), token.clone());
@@ -116,6 +120,10 @@ impl Engine {
 /// The request to the acquirer. The kernel's data leave memory with it.
 fn authorisation_request(open: &mut Open, online: &OnlineRequest) -> Option<AuthorisationRequest> {
     let outcome = open.outcome.take()?;
+    // Without a PIN pad there is no PIN, and no approval can stand on one.
+    if outcome.cvm == Some(Cvm::OnlinePin) {
+        return None;
+    }
     let record = outcome.data_record.as_ref()?;
     let objects = Tlvs::parse(record.as_bytes()).ok()?;
     let read = tap_result::read_card(record)?;

@@ -148,7 +148,7 @@ impl Engine {
     ) -> Result<(Self, Terminal), StartError> {
         create_parent(&config.journal.path);
         let mut journal = Journal::open(&config.journal.path)?;
-        let storage_key = StorageKey::load_or_create(&config.journal.storage_key)?;
+        let storage_key = StorageKey::load_or_create(&config.journal.storage_key, !journal.unfinished()?.is_empty())?;
         let now = (inputs.now)();
         let started = TerminalEvent::Started {
             version: env!("CARGO_PKG_VERSION").to_owned(),

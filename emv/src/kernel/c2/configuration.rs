@@ -79,7 +79,6 @@ fn name(tag: Tag) -> &'static str {
 
 /// The values that hold where the configuration has none (Book C-2, Annex A).
 const DEFAULTS: &[(Tag, &[u8])] = &[
-    (dict::ADDITIONAL_TERMINAL_CAPABILITIES, &[0x00; 5]),
     (dict::APPLICATION_VERSION_NUMBER_TERMINAL, &[0x00, 0x02]),
     (dict::CARD_DATA_INPUT_CAPABILITY, &[0x00]),
     (dict::CVM_CAPABILITY_CVM_REQUIRED, &[0x00]),
