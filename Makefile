@@ -1,7 +1,7 @@
 # Everything a newcomer needs: `make demo` shows a sale, `make test` proves the rest.
 # Both install what they need with apt when run as root, and otherwise say what is missing.
 
-.PHONY: demo demo-pcsc test bench fuzz install check
+.PHONY: demo demo-pcsc run test bench fuzz release install check
 PEERS := target/peers
 
 demo:                   ## Three sales with simulated reader, card and bank; nothing is touched outside target/
@@ -11,6 +11,10 @@ demo:                   ## Three sales with simulated reader, card and bank; not
 demo-pcsc:              ## The same through pcscd and a virtual reader (root: pcscd wants it)
 	scripts/need build bus pcsc
 	demo/run pcsc
+
+run:                    ## A terminal that stays: simulated readers and bank, for register apps in development; Ctrl-C ends it
+	scripts/need build bus
+	demo/run stay
 
 test: $(PEERS)/installed  ## All tests, those with real pcscd, dbus-daemon and independent peers included
 	scripts/need build bus pcsc peers
@@ -23,9 +27,14 @@ bench:                  ## Latency, CPU, start, memory and size, with medians an
 fuzz:                   ## Every fuzz target for SECONDS (60) each; needs cargo-fuzz and a nightly toolchain
 	for target in $$(cargo fuzz list); do cargo fuzz run $$target -- -max_total_time=$${SECONDS:-60} || exit 1; done
 
-install:                ## Into DESTDIR, as a package would: programs, units, bus policy and interfaces, keys
+release:                ## The programs as they are installed
+	scripts/need build
 	cargo build --release --workspace
-	install -Dm755 -t $(DESTDIR)/usr/bin target/release/tenderd target/release/tenderctl
+
+install:                ## What `make release` built, into DESTDIR as a package would: programs, units, bus policy, keys
+	@test -x target/release/tenderd || { echo "Nothing is built: run 'make release' first" >&2; exit 1; }
+	install -d $(DESTDIR)/etc/tenderd
+	install -Dm755 -t $(DESTDIR)/usr/bin target/release/tenderd target/release/tenderctl target/release/tender-sim
 	install -Dm644 -t $(DESTDIR)/usr/lib/systemd/system systemd/tenderd.service
 	install -Dm644 systemd/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/tenderd.conf
 	install -Dm644 -t $(DESTDIR)/usr/share/dbus-1/system-services systemd/org.tenderd.service

@@ -1,7 +1,6 @@
 //! The parts of the daemon, put together.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tender_sim::card::{Card, Personality};
@@ -72,7 +71,7 @@ fn attach_readers(config: &Config, events: mpsc::UnboundedSender<Event>) -> std:
     for name in &config.readers.simulated {
         let personality = Personality::built_in(name).expect("checked when the configuration was read");
         let reader = SimulatedReader::attach(&format!("simulated {name}"), clock, events.clone())?;
-        reader.present_when_armed(Card::new(&personality), Duration::ZERO);
+        reader.present_when_armed(Card::new(&personality), config.readers.simulated_delay);
         simulated.push(reader);
     }
     Ok(Attached { _pcsc: pcsc, _simulated: simulated })

@@ -173,3 +173,20 @@ fn a_card_number_that_is_no_test_number_is_found() {
     assert_eq!(card_numbers(&format!("5713{digits}D4912201")), [digits]);
     assert!(card_numbers("4761739001010119").is_empty());
 }
+
+#[test]
+fn every_error_is_documented() {
+    let documented = fs::read_to_string(Path::new(ROOT).join("docs/errors.md")).expect("errors have a page");
+    let sources = rust();
+    let sources = sources.iter().filter(|file| file.is_below(&["src/bus/", "src/journal/", "src/terminal/"]));
+    let code: String = sources.flat_map(|file| file.code().map(|(_, line)| line).collect::<Vec<_>>()).collect();
+    // A name is the text before its advice. That something was approved is no error.
+    let names = code.split("\", Retry::").filter_map(|before| before.rsplit('"').next());
+    let names = names.filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let missing: Vec<String> = names
+        .filter(|name| !documented.contains(&format!("`{name}`")) && !name.starts_with("Approved"))
+        .map(str::to_owned)
+        .collect();
+    assert!(documented.contains("`ReaderBusy`") && code.contains("\"ReaderBusy\", Retry::"), "the names are found");
+    assert_none(missing, "add it to docs/errors.md");
+}

@@ -87,13 +87,14 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 async fn ask(command: DaemonCommand, bus: &BusArgs, output: &Output) -> Result<ExitCode, Failure> {
-    let client = Client::connect(bus).await?;
+    let client = async || Client::connect(bus).await;
     match command {
-        DaemonCommand::Status => status::run(&client, output).await,
-        DaemonCommand::Readers => readers::run(&client, output).await,
-        DaemonCommand::Sale(args) => sale::run(&args, &client, output).await,
-        DaemonCommand::Cancel(args) => cancel::run(&args, &client, output).await,
-        DaemonCommand::Transactions(args) => transactions::run(&args, &client, output).await,
-        DaemonCommand::Receipt(args) => receipt::run(&args, &client, output).await,
+        DaemonCommand::Status => status::run(&client().await?, output).await,
+        DaemonCommand::Readers => readers::run(&client().await?, output).await,
+        // A sale that can't be right is refused before anybody is asked.
+        DaemonCommand::Sale(args) => sale::run(&args, bus, output).await,
+        DaemonCommand::Cancel(args) => cancel::run(&args, &client().await?, output).await,
+        DaemonCommand::Transactions(args) => transactions::run(&args, &client().await?, output).await,
+        DaemonCommand::Receipt(args) => receipt::run(&args, &client().await?, output).await,
     }
 }

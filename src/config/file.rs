@@ -62,6 +62,8 @@ pub(super) struct Readers {
     pub(super) pcsc: bool,
     #[serde(default)]
     pub(super) simulated: Vec<String>,
+    #[serde(default)]
+    pub(super) simulated_delay_ms: u32,
 }
 
 #[derive(Debug, Deserialize)]

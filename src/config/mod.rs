@@ -102,6 +102,8 @@ pub struct Readers {
     pub pcsc: bool,
     /// The personalities of the simulated readers.
     pub simulated: Vec<String>,
+    /// How long it takes their customers to present the card.
+    pub simulated_delay: Duration,
 }
 
 impl Config {
@@ -194,6 +196,7 @@ impl Config {
                 name: merchant.name.clone(),
                 address: merchant.address.clone(),
                 test: file.mode == Mode::Test,
+                acceptor: acceptor.clone(),
             },
             terminal_id,
             currency,
@@ -215,7 +218,11 @@ impl Config {
             },
             readers: {
                 let readers = file.readers.into_inner();
-                Readers { pcsc: readers.pcsc, simulated: readers.simulated }
+                Readers {
+                    pcsc: readers.pcsc,
+                    simulated: readers.simulated,
+                    simulated_delay: Duration::from_millis(readers.simulated_delay_ms.into()),
+                }
             },
             profile: Arc::new(Profile::new(data, ca_keys, revoked, applications)),
             fingerprint: Sha256::digest(source.text()).iter().map(|byte| format!("{byte:02x}")).collect(),

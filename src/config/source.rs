@@ -14,7 +14,7 @@ use crate::terminal::Hex;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file can't be read.
-    #[error("{}: {source}", file.display())]
+    #[error("{}: {source}{}", file.display(), missing(source))]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -33,6 +33,14 @@ pub enum ConfigError {
         /// What is wrong, in a line.
         message: String,
     },
+}
+
+/// What to do about a file that is not there.
+fn missing(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "; `tenderctl config example` prints one to begin with",
+        _ => "",
+    }
 }
 
 /// A file that was read.

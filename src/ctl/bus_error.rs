@@ -29,7 +29,7 @@ pub(super) fn retry_advice(retry: &str) -> Option<&'static str> {
 pub(super) fn no_bus(bus: &Bus, error: &Error) -> Failure {
     let (name, advice) = match bus {
         Bus::System => ("the system bus", "Start D-Bus, or name another bus with --session or --bus ADDRESS"),
-        Bus::Session => ("the session bus", "Run inside `dbus-run-session`, or name another bus with --bus ADDRESS"),
+        Bus::Session => ("the session bus", "Log in to a session that has one, or name another bus with --bus ADDRESS"),
         Bus::Address(address) => (address.as_str(), "Is a bus running at this address?"),
     };
     Failure::new(format!("{name} can't be reached: {error}")).advise(advice).exit(Failure::UNAVAILABLE)
@@ -70,6 +70,11 @@ fn standard(error: &fdo::Error) -> Failure {
         fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_) | fdo::Error::NoReply(_) => {
             Failure::new("tenderd is not running on this bus")
                 .advise("Start it with `systemctl start tenderd`, or `tenderd --config FILE --session` for development")
+                .exit(Failure::UNAVAILABLE)
+        }
+        fdo::Error::SpawnChildExited(_) | fdo::Error::SpawnFailed(_) | fdo::Error::SpawnServiceNotFound(_) => {
+            Failure::new("tenderd could not be started")
+                .advise("`journalctl -u tenderd` says why")
                 .exit(Failure::UNAVAILABLE)
         }
         fdo::Error::AccessDenied(_) => Failure::new("you may not talk to tenderd")

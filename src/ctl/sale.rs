@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use emv::fields::Amount;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
+use zbus::Variant;
 
-use super::client::{Client, Options};
+use super::client::{BusArgs, Client, Options};
 use super::following::News;
 use super::object::Object;
 use super::progress::Progress;
@@ -65,13 +66,17 @@ fn transaction_type() -> clap::builder::PossibleValuesParser {
 }
 
 /// Takes the payment.
-pub async fn run(args: &Args, client: &Client, output: &Output) -> Result<ExitCode, Failure> {
+pub async fn run(args: &Args, bus: &BusArgs, output: &Output) -> Result<ExitCode, Failure> {
     let token = args.token.clone().unwrap_or_else(made_up_token);
     let options = options(args, &token).map_err(|error| Failure::usage(error.to_string()))?;
+    if options["amount"] == Variant::from(0u64) {
+        return Err(Failure::usage("an amount of zero is no sale"));
+    }
+    let client = Client::connect(bus).await?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::new(error.to_string()))?;
     let mut following = client.follow(&token).await?;
     let mut transaction = match &args.token {
-        Some(token) => known(client, token).await?,
+        Some(token) => known(&client, token).await?,
         None => Object::default(),
     };
     client.create(&options).await?;

@@ -12,7 +12,8 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::terminal::{
-    CardRead, Currency, Cvm, FinalResult, Hex, MaskedPan, Reason, Rrn, Stan, Token, Transaction, TransactionType,
+    Acceptor, CardRead, Currency, Cvm, FinalResult, Hex, MaskedPan, Reason, Rrn, Stan, Token, Transaction,
+    TransactionType,
 };
 
 /// What stands at the head of every receipt of a merchant.
@@ -26,6 +27,9 @@ pub struct Letterhead {
     /// Whether the terminal is in test mode; every receipt then says so.
     #[serde(default)]
     pub test: bool,
+    /// By which names the acquirer knows the terminal; a request that was sent has its own.
+    #[serde(flatten)]
+    pub acceptor: Acceptor,
 }
 
 /// For whom a receipt is.
@@ -103,10 +107,6 @@ pub struct CardLines {
 /// What a receipt says of the acquirer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HostLines {
-    /// The terminal's name with the acquirer.
-    pub terminal_id: String,
-    /// The merchant's name with the acquirer.
-    pub merchant_id: String,
     /// The request's STAN.
     pub stan: Stan,
     /// The retrieval reference number.
@@ -127,16 +127,18 @@ impl Receipt {
         let decimal = |amount: Amount| request.currency.decimal(amount);
         let answer = transaction.answer();
         let host = transaction.online_request().map(|online| HostLines {
-            terminal_id: online.acceptor.terminal_id.clone(),
-            merchant_id: online.acceptor.merchant_id.clone(),
             stan: online.stan,
             rrn: online.rrn.clone(),
             response_code: answer.map(|answer| answer.response_code.clone()),
             authorisation_code: answer.and_then(|answer| answer.authorisation_code.clone()),
         });
+        let mut letterhead = letterhead.clone();
+        if let Some(online) = transaction.online_request() {
+            letterhead.acceptor = online.acceptor.clone();
+        }
         Some(Receipt {
             copy,
-            letterhead: letterhead.clone(),
+            letterhead,
             time: ending.at.to_zoned_datetime(zone.clone()).datetime(),
             token: request.token.clone(),
             reference: request.reference.clone(),

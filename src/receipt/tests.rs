@@ -8,6 +8,7 @@ fn letterhead() -> Letterhead {
         name: "Corner Bakery".to_owned(),
         address: vec!["1 Main Street".to_owned(), "D02 X285 Dublin".to_owned()],
         test: true,
+        acceptor: acceptor(),
     }
 }
 
@@ -114,7 +115,7 @@ RRN                           632805000042
 Terminal                          TERM0001
 Merchant                   MERCHANT0000001
 
-          verified by signature
+        verification by signature
 
 
 __________________________________________

@@ -62,10 +62,12 @@ pub fn render(receipt: &Receipt, columns: Columns) -> String {
     if let Some(words) = explanation(receipt.reason) {
         page.centred(words);
     }
+    page.gap();
     if let Some(host) = &receipt.host {
-        page.gap();
         render_host(&mut page, host);
     }
+    page.pair("Terminal", &receipt.letterhead.acceptor.terminal_id);
+    page.pair("Merchant", &receipt.letterhead.acceptor.merchant_id);
     if let Some(card) = receipt.card.as_ref().filter(|_| receipt.result == FinalResult::Approved) {
         page.gap();
         render_cvm(&mut page, card.cvm, receipt.wants_signature());
@@ -118,8 +120,6 @@ fn render_host(page: &mut Page, host: &HostLines) {
     }
     page.pair("STAN", &host.stan.to_string());
     page.pair("RRN", host.rrn.as_str());
-    page.pair("Terminal", &host.terminal_id);
-    page.pair("Merchant", &host.merchant_id);
 }
 
 fn render_cvm(page: &mut Page, cvm: Cvm, sign_here: bool) {

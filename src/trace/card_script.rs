@@ -39,6 +39,18 @@ enum Pattern {
     Instruction(u8),
 }
 
+impl Pattern {
+    /// Whether a proprietary command (class `80`, such as GET PROCESSING OPTIONS) asks for the same with other data:
+    /// an amount, say, or an Unpredictable Number.
+    fn asks_the_same(&self, command: &[u8]) -> bool {
+        const CLASS_PROPRIETARY: u8 = 0x80;
+        match self {
+            Pattern::Exactly(own) => command.first() == Some(&CLASS_PROPRIETARY) && own.get(..4) == command.get(..4),
+            Pattern::Instruction(_) => false,
+        }
+    }
+}
+
 impl Default for Unmatched {
     fn default() -> Self {
         Unmatched::Answer(StatusWord::FILE_NOT_FOUND.to_bytes().to_vec())
@@ -154,7 +166,9 @@ impl ScriptedCard<'_> {
     pub(super) fn answer(&mut self, command: &[u8]) -> Option<Vec<u8>> {
         let exactly = Pattern::Exactly(without_le(command).to_vec());
         let instruction = command.get(1).map(|instruction| Pattern::Instruction(*instruction));
-        let found = self.next(&exactly).or_else(|| self.next(&instruction?));
+        let found = self.next(|pattern| *pattern == exactly);
+        let found = found.or_else(|| self.next(|pattern| Some(pattern) == instruction.as_ref()));
+        let found = found.or_else(|| self.next(|pattern| pattern.asks_the_same(command)));
         let Some(step) = found else {
             self.unmatched.push(Hex(command.to_vec()));
             return match &self.script.unmatched {
@@ -167,8 +181,8 @@ impl ScriptedCard<'_> {
     }
 
     /// The first answer to this command that was not given yet, and otherwise the last one.
-    fn next(&self, command: &Pattern) -> Option<usize> {
-        let matching = || (0..self.given.len()).filter(|step| self.script.steps[*step].command == *command);
+    fn next(&self, is_it: impl Fn(&Pattern) -> bool) -> Option<usize> {
+        let matching = || (0..self.given.len()).filter(|step| is_it(&self.script.steps[*step].command));
         matching().find(|step| !self.given[*step]).or_else(|| matching().next_back())
     }
 
@@ -214,5 +228,17 @@ mod tests {
         assert_eq!(card.answer(&[0x80, 0xA8, 0x00, 0x00, 0x03, 0x83, 0x01, 0x00]), Some(vec![0x67, 0x00]));
         assert_eq!(card.answer(&[0x00, 0xB2, 0x01, 0x0C, 0x00]), Some(vec![0x6A, 0x82]));
         assert_eq!(card.unmatched(), [Hex(vec![0x00, 0xB2, 0x01, 0x0C, 0x00])]);
+    }
+
+    #[test]
+    fn a_proprietary_command_with_other_data_is_answered_as_the_recorded_one() {
+        let mut script = CardScript::new(Unmatched::default());
+        script.add(&[0x80, 0xA8, 0x00, 0x00, 0x02, 0x83, 0x00, 0x00], Some(vec![0x90, 0x00]));
+        script.add(&[0x00, 0xA4, 0x04, 0x00, 0x01, 0xA0, 0x00], Some(vec![0x90, 0x01]));
+        let mut card = script.card();
+        assert_eq!(card.answer(&[0x80, 0xA8, 0x00, 0x00, 0x03, 0x83, 0x01, 0x80, 0x00]), Some(vec![0x90, 0x00]));
+        let other_select = [0x00, 0xA4, 0x04, 0x00, 0x01, 0xB0, 0x00];
+        assert_eq!(card.answer(&other_select), Some(vec![0x6A, 0x82]), "another application is another question");
+        assert_eq!(card.unmatched(), [Hex(other_select.to_vec())]);
     }
 }
