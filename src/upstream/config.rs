@@ -22,7 +22,7 @@ pub struct HostConfig {
     pub message_class: MessageClass,
     /// Fields that this acquirer does not want: no message has them.
     #[serde(default)]
-    pub omit: Vec<u8>,
+    pub omit: Omissions,
     /// Fields that every message has with the same value, such as the Network International Identifier.
     #[serde(default)]
     pub constant: Constants,
@@ -82,27 +82,66 @@ impl HostConfig {
         for (number, value) in &self.constant.0 {
             message.set(*number, value.as_bytes());
         }
-        for number in &self.omit {
+        for number in &self.omit.0 {
             message.remove(*number);
         }
         message
     }
 }
 
-/// Fields with a constant value, by number.
+/// Fields that no configuration may give a value: they say whose money moves, how much of it, and in which message.
+const NEVER_CONSTANT: &[u8] = &[2, 3, 4, 7, 11, 35, 37, 38, 39, 41, 49, 52, 54, 55, 90, 95];
+
+/// Fields that no configuration may take out: without them no host can tell one request from another, or what is asked.
+const NEVER_OMITTED: &[u8] = &[3, 4, 7, 11, 39, 49, 90];
+
+/// A rule of the configuration that would make a message say something else than was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRule {
+    /// There is no such field.
+    #[error(transparent)]
+    NoSuchField(#[from] field::NoSuchField),
+    /// The field belongs to the transaction.
+    #[error("field {0} can't be constant: it says what is sold, to whom or in which message")]
+    Constant(u8),
+    /// The field is needed.
+    #[error("field {0} can't be omitted: without it the host can't tell what is asked, or of which request")]
+    Omitted(u8),
+}
+
+/// Fields with a constant value, by number. None of them says what is bought.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
 pub struct Constants(BTreeMap<u8, String>);
 
 impl TryFrom<BTreeMap<String, String>> for Constants {
-    type Error = field::NoSuchField;
+    type Error = InvalidRule;
 
-    fn try_from(settings: BTreeMap<String, String>) -> Result<Self, field::NoSuchField> {
-        settings
-            .into_iter()
-            .map(|(number, value)| Ok((field::number(&number)?, value)))
-            .collect::<Result<_, _>>()
-            .map(Self)
+    fn try_from(settings: BTreeMap<String, String>) -> Result<Self, InvalidRule> {
+        let constant = |(number, value): (String, String)| match field::number(&number)? {
+            number if NEVER_CONSTANT.contains(&number) => Err(InvalidRule::Constant(number)),
+            number => Ok((number, value)),
+        };
+        settings.into_iter().map(constant).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// The numbers of fields that no message has. None of them is one that the money depends on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<u8>")]
+pub struct Omissions(Vec<u8>);
+
+impl TryFrom<Vec<u8>> for Omissions {
+    type Error = InvalidRule;
+
+    fn try_from(numbers: Vec<u8>) -> Result<Self, InvalidRule> {
+        for number in &numbers {
+            field::number(&number.to_string())?;
+        }
+        match numbers.iter().find(|number| NEVER_OMITTED.contains(number)) {
+            Some(number) => Err(InvalidRule::Omitted(*number)),
+            None => Ok(Self(numbers)),
+        }
     }
 }
 
@@ -198,9 +237,32 @@ pub(super) mod tests {
         let mut message = Message::new(config.message_class.mti());
         message.set(2, "4761739001010119").set(3, "000000");
         assert_eq!(format!("{:?}", config.finish(message)), "0200 3=000000 24=001");
-        let wrong = format!("{SMALLEST}\n{}", rules.replace("24 =", "1 ="));
-        let error = toml::from_str::<HostConfig>(&wrong).unwrap_err();
-        assert!(error.to_string().contains("`1` is not a field"), "{error}");
+    }
+
+    /// What is wrong with the example configuration once its host has this rule as well, but for the file's name.
+    fn refusal(rule: &str) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tenderd.toml");
+        let text = crate::config::EXAMPLE.replace("[host]\n", &format!("[host]\n{rule}\n"));
+        std::fs::write(&path, &text).unwrap();
+        let error = crate::config::Config::load(&path).unwrap_err().to_string();
+        let line = text.lines().position(|line| line == rule).unwrap() + 1;
+        let place = format!("{}:{line}: ", path.display());
+        error.strip_prefix(&place).unwrap_or_else(|| panic!("{error} is not at {place}")).to_owned()
+    }
+
+    #[test]
+    fn no_configuration_rewrites_what_is_sold_or_leaves_it_out() {
+        for number in NEVER_CONSTANT {
+            let refused = refusal(&format!("constant = {{ 24 = '001', {number} = '000000000100' }}"));
+            assert!(refused.starts_with(&format!("host.constant: field {number} can't be constant")), "{refused}");
+        }
+        for number in NEVER_OMITTED {
+            let refused = refusal(&format!("omit = [32, {number}]"));
+            assert!(refused.starts_with(&format!("host.omit: field {number} can't be omitted")), "{refused}");
+        }
+        assert!(refusal("constant = { 1 = '001' }").contains("`1` is not a field"));
+        assert!(refusal("omit = [129]").contains("`129` is not a field"));
     }
 
     #[test]
