@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tenderd::journal::Journal;
 use tenderd::terminal::{
     Acceptor, Amount, Answer, CardRead, Context, Currency, Cvm, Event, FinalResult, HostFailure, Input, Life, Output,
-    Record, Request, Rrn, Stan, StanCounter, TapData, TapOutcome, Token, Transaction, TransactionType,
+    Record, Request, ReversalFailure, Rrn, Stan, StanCounter, TapData, TapOutcome, Token, Transaction, TransactionType,
 };
 
 const SEEDS: u64 = 120;
@@ -256,8 +256,8 @@ impl World {
                 inputs.push_back(match script.host {
                     Approved | ApprovedInPart => Input::HostAnswered(answer(true, amount)),
                     Declined => Input::HostAnswered(answer(false, 0)),
-                    ApprovedAnswerLost | LostOnItsWay => Input::HostFailed(HostFailure::NoAnswer),
-                    NotSent => Input::HostFailed(HostFailure::NotSent),
+                    ApprovedAnswerLost | LostOnItsWay => host_failed(HostFailure::NoAnswer),
+                    NotSent => host_failed(HostFailure::NotSent),
                 });
             }
             Output::Reverse { reversal: message, .. } => {
@@ -269,7 +269,10 @@ impl World {
                 }
                 inputs.push_back(match attempt {
                     Attempt::Answered => Input::ReversalAnswered { response_code: "00".to_owned() },
-                    Attempt::AnswerLost | Attempt::LostOnItsWay => Input::ReversalFailed,
+                    Attempt::AnswerLost | Attempt::LostOnItsWay => {
+                        let reason = "no answer".to_owned();
+                        Input::ReversalFailed(ReversalFailure { reason, response_code: None })
+                    }
                 });
             }
             Output::Publish(shown) => {
@@ -348,12 +351,17 @@ fn tap(outcome: TapOutcome, present_again: bool) -> [Input; 3] {
     [Input::ReaderArmed { reader: "counter".to_owned() }, Input::CardSeen, Input::CardRead(Box::new(card_read))]
 }
 
+fn host_failed(failure: HostFailure) -> Input {
+    Input::HostFailed { failure, reason: "no answer".to_owned() }
+}
+
 fn answer(approved: bool, amount: u32) -> Answer {
     Answer {
         approved,
         response_code: if approved { "00" } else { "05" }.to_owned(),
         authorisation_code: approved.then(|| "A1B2C3".to_owned()),
         amount: (approved && amount != ASKED).then(|| Amount::from(amount)),
+        acquirer_rrn: None,
         issuer_authentication_data: None,
     }
 }

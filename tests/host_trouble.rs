@@ -26,6 +26,28 @@ fn result_of(register: &Register, token: &str, minor: u64) -> (String, String) {
     (done.result(), done.error())
 }
 
+/// What a register shows of a transaction that is done: the customer, the cashier, the error and what to do.
+fn shown(register: &Register, token: &str) -> [String; 4] {
+    let done = register.done(token);
+    [done.text("CustomerMessage"), done.text("CashierMessage"), done.error(), done.text("Retry")]
+}
+
+/// The particulars of the events of this name in a transaction's life, once there is one.
+fn journalled(terminal: &Terminal, token: &str, event: &str) -> Vec<String> {
+    let journal = rusqlite::Connection::open(terminal.file("journal.db")).expect("the journal is there");
+    let sql = "SELECT body FROM journal WHERE token = ?1 AND event = ?2 ORDER BY seq";
+    let mut statement = journal.prepare(sql).expect("the journal has this table");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let rows = statement.query_map([token, event], |row| row.get(0)).expect("the journal can be read");
+        let bodies: Vec<String> = rows.collect::<Result<_, _>>().expect("the journal can be read");
+        if !bodies.is_empty() || deadline < std::time::Instant::now() {
+            return bodies;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn pair(result: &str, error: &str) -> (String, String) {
     (result.to_owned(), error.to_owned())
 }
@@ -40,6 +62,15 @@ fn an_approval_whose_answer_is_lost_is_taken_back_and_told_so() {
         let entry = ledger.entries.last().expect("the acquirer was asked");
         assert_eq!((entry.approved, entry.is_reversed), (minor, true), "{token}");
     }
+    for (token, reason) in [
+        ("to-another", "an answer came whose field 11 is not this request's"),
+        ("late", "no answer: the response time-out passed"),
+        ("dropped", "no answer: the connection was lost"),
+        ("malformed", "malformed answer: "),
+    ] {
+        let failures = journalled(&terminal, token, "online_failed");
+        assert!(failures.len() == 1 && failures[0].contains(reason), "{token}: {failures:?}");
+    }
     assert_eq!(result_of(&register, "after", 1250), pair("approved", ""));
     assert_eq!(terminal.acquirer.ledger().total(), 1250);
     register.reconcile(&terminal.acquirer.ledger());
@@ -53,6 +84,7 @@ fn an_answer_that_comes_after_its_reversal_changes_nothing() {
     // This one waits until well after the late answer of the first.
     assert_eq!(result_of(&register, "later", 1250), pair("reversed", "Reversed"));
     assert_eq!(register.find("late").unwrap().result(), "reversed");
+    assert_eq!(journalled(&terminal, "late", "late_answer").len(), 1, "and yet it is written down");
     assert_eq!(result_of(&register, "after", 700), pair("approved", ""));
     assert_eq!(terminal.acquirer.ledger().total(), 700);
     register.reconcile(&terminal.acquirer.ledger());
@@ -61,7 +93,7 @@ fn an_answer_that_comes_after_its_reversal_changes_nothing() {
 #[test]
 fn declines_say_why_and_an_approval_of_a_part_is_taken_where_it_is_welcome() {
     let (terminal, register) = terminal_with("mastercard-online", Rules::default(), &[]);
-    for (token, minor, code) in [("do-not-honour", 1205, "05"), ("funds", 1251, "51"), ("inoperative", 1291, "91")] {
+    for (token, minor, code) in [("do-not-honour", 1205, "05"), ("funds", 1251, "51"), ("expired", 1254, "54")] {
         assert_eq!(result_of(&register, token, minor), pair("declined", "DeclinedOnline"), "{token}");
         assert_eq!(register.find(token).unwrap().text("ResponseCode"), code);
     }
@@ -70,6 +102,92 @@ fn declines_say_why_and_an_approval_of_a_part_is_taken_where_it_is_welcome() {
     register.create("a-part", options).unwrap();
     let part = register.done("a-part");
     assert_eq!((part.result().as_str(), part.number("AmountApproved")), ("approved", 605));
+    register.reconcile(&terminal.acquirer.ledger());
+}
+
+#[test]
+fn customer_and_cashier_are_told_what_the_response_code_asks_of_them() {
+    let code = |code: &str, minor: u32| format!("[[rule]]\nwhen.amount = {minor}\nthen.response = '{code}'\n");
+    let codes = [("01", 3001), ("08", 3008), ("43", 3043), ("65", 3065), ("1A", 3070), ("91", 3091)];
+    let text: String = codes.iter().map(|(number, minor)| code(number, *minor)).collect();
+    let (terminal, register) = terminal_with("visa-online", rules(&text), &[]);
+    for (token, minor) in codes {
+        register.sell(token, minor.into(), None).unwrap();
+        register.done(token);
+    }
+    let calls = "declined; the issuer asks to be called before the card is tried again";
+    assert_eq!(shown(&register, "01"), ["Please contact your bank", calls, "CallIssuer", "after_operator"]);
+    let checks = "Approved: 30.08 EUR; check the customer's identity";
+    assert_eq!(shown(&register, "08"), ["Approved, please show identification", checks, "", ""]);
+    let keeps = "declined; the issuer asks you to keep the card, if that is safe";
+    assert_eq!(shown(&register, "43"), ["Not authorised", keeps, "KeepCard", "new_token"]);
+    let inserts = "the issuer wants the card inserted; insert it, or ask for another card";
+    for token in ["65", "1A"] {
+        assert_eq!(shown(&register, token), ["Please insert card", inserts, "InsertCard", "new_token"]);
+    }
+    let waits = "the issuer can't be reached; try again later, or ask for another card";
+    assert_eq!(shown(&register, "91"), ["Please try again later", waits, "IssuerUnavailable", "new_token"]);
+    register.reconcile(&terminal.acquirer.ledger());
+}
+
+#[test]
+fn an_approval_in_another_currency_is_none_of_ours() {
+    let (terminal, register) = terminal_with("visa-online", rules("[[rule]]\nthen.fields = { 49 = '840' }"), &[]);
+    assert_eq!(result_of(&register, "dollars", 1250), pair("reversed", "Reversed"));
+    assert_eq!((terminal.acquirer.ledger().entries.len(), terminal.acquirer.ledger().total()), (1, 0));
+    let failures = journalled(&terminal, "dollars", "online_failed");
+    assert!(failures[0].contains("field 49"), "{failures:?}");
+}
+
+#[test]
+fn an_acquirer_that_assigns_its_own_references_is_understood_and_reversed_by_them() {
+    let assigns = "
+        [[rule]]
+        when.cents = 10
+        then.response = '10'
+        then.fields = { 37 = 'HOST00000010' }
+        [[rule]]
+        then.fields = { 37 = 'HOST00000042' }
+    ";
+    let own = ("dialect = \"bcd\"", "dialect = { preset = \"bcd\", echo = [] }");
+    let (terminal, register) = terminal_with("visa-online", rules(assigns), &[own]);
+    assert_eq!(result_of(&register, "sale", 1250), pair("approved", ""));
+    assert_eq!(register.find("sale").unwrap().text("RetrievalReferenceNumber"), "HOST00000042");
+    assert!(
+        register
+            .receipt("sale", vec![("copy", "merchant".into()), ("format", "text".into())])
+            .unwrap()
+            .contains("HOST00000042")
+    );
+    // A part is not wanted: the reversal goes by the acquirer's reference.
+    assert_eq!(result_of(&register, "part", 1210), pair("reversed", "Reversed"));
+    assert_eq!(terminal.acquirer.ledger().total(), 1250);
+    // Where references must come back, another one is another's.
+    let (terminal, register) = terminal_with("visa-online", rules(assigns), &[]);
+    assert_eq!(result_of(&register, "sale", 1250), pair("reversed", "Reversed"));
+    assert_eq!(terminal.acquirer.ledger().total(), 0);
+}
+
+#[test]
+fn a_reversal_that_the_host_refuses_is_shown_and_sent_until_it_is_taken() {
+    let refuses = "
+        [[rule]]
+        then.delivery = 'none'
+        times = 1
+        [[rule]]
+        when.mti = ['0400', '0401']
+        then.response = '30'
+        times = 2
+    ";
+    let (terminal, register) = terminal_with("visa-online", rules(refuses), &[]);
+    register.sell("refused", 1250, None).unwrap();
+    let refused = register.when("refused", |sale| !sale.error().is_empty());
+    assert_eq!((refused.state().as_str(), refused.error().as_str()), ("reversing", "ReversalRefused"));
+    assert!(refused.text("CashierMessage").contains("call the acquirer"), "{refused:?}");
+    assert_eq!(terminal.acquirer.ledger().total(), 1250);
+    assert_eq!(register.done("refused").result(), "reversed");
+    assert_eq!((terminal.acquirer.ledger().reversals, terminal.acquirer.ledger().total()), (3, 0));
+    assert_eq!(journalled(&terminal, "refused", "reversal_failed").len(), 1);
     register.reconcile(&terminal.acquirer.ledger());
 }
 
@@ -86,8 +204,32 @@ fn without_a_host_a_sale_is_declined_unless_the_card_approves_it_and_the_host_is
 }
 
 #[test]
-fn a_sale_cancelled_while_the_bank_is_asked_is_taken_back() {
-    let (terminal, register) = terminal_with("visa-online", rules("[[rule]]\nthen.delivery = 'none'"), &[PATIENT]);
+fn a_sale_cancelled_while_the_bank_is_asked_is_taken_back_once_the_bank_has_answered() {
+    let slow = "
+        [[rule]]
+        when.amount = 1205
+        then.response = '05'
+        then.delay_ms = 500
+        [[rule]]
+        then.delay_ms = 500
+    ";
+    let (terminal, register) = terminal_with("visa-online", rules(slow), &[PATIENT]);
+    for (token, minor, result) in [("declined", 1205, "declined"), ("approved", 1250, "reversed")] {
+        let before = terminal.acquirer.ledger().entries.len();
+        register.sell(token, minor, None).unwrap();
+        terminal.acquirer.ledger_when(PATIENCE, |ledger| ledger.entries.len() > before);
+        register.cancel(token).unwrap();
+        assert_eq!(register.find(token).unwrap().state(), "authorising");
+        assert_eq!(terminal.acquirer.ledger().reversals, 0, "no reversal overtakes the request");
+        assert_eq!(register.done(token).result(), result);
+    }
+    assert_eq!(terminal.acquirer.ledger().reversals, 1);
+    register.reconcile(&terminal.acquirer.ledger());
+}
+
+#[test]
+fn a_sale_cancelled_while_a_silent_bank_is_asked_is_taken_back_when_its_time_is_over() {
+    let (terminal, register) = terminal_with("visa-online", rules("[[rule]]\nthen.delivery = 'none'"), &[]);
     register.sell("regretted", 1250, None).unwrap();
     terminal.acquirer.ledger_when(PATIENCE, |ledger| !ledger.entries.is_empty());
     register.cancel("regretted").unwrap();

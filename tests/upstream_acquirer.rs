@@ -8,7 +8,7 @@ mod upstream;
 use std::time::Duration;
 
 use tender_sim::acquirer::{Acquirer, Cryptogram, Rules, WireFormat};
-use tenderd::upstream::{AuthorisationRequest, Decision, Host, HostError, NoAnswer, NotSent, Reversal};
+use tenderd::upstream::{AuthorisationRequest, Decision, Host, HostError, NoAnswer, NotSent, OnReversal, Reversal};
 use upstream::{acceptor, chip_sale, config, reversal, sale};
 
 const VISA: &[u8] = &[0xA0, 0x00, 0x00, 0x00, 0x03, 0x10, 0x10];
@@ -29,7 +29,7 @@ fn host_of(acquirer: &Acquirer) -> Host {
 async fn in_doubt(host: &Host, sale: &AuthorisationRequest) -> HostError {
     let error = host.authorise(sale).await.unwrap_err();
     assert!(error.is_reversal_needed(), "{error}");
-    assert!(host.reverse(&reversal(sale)).await.unwrap().is_final());
+    assert_eq!(host.reverse(&reversal(sale)).await.unwrap().says, OnReversal::Settles);
     error
 }
 
@@ -110,8 +110,8 @@ async fn a_reversal_is_sent_again_until_it_is_answered_and_counts_once() {
     let first = reversal(&sale);
     assert!(host.reverse(&first).await.unwrap_err().is_reversal_needed());
     let repeat = Reversal { is_repeat: true, ..first };
-    assert!(!host.reverse(&repeat).await.unwrap().is_final());
-    assert!(host.reverse(&repeat).await.unwrap().is_final());
+    assert_eq!(host.reverse(&repeat).await.unwrap().says, OnReversal::Later);
+    assert_eq!(host.reverse(&repeat).await.unwrap().says, OnReversal::Settles);
     let ledger = acquirer.ledger();
     assert_eq!((ledger.total(), ledger.reversals), (0, 3));
 }
@@ -133,7 +133,7 @@ async fn a_part_is_approved_and_declines_say_why() {
     let declined = host.authorise(&sale(2, 1051)).await.unwrap();
     assert_eq!(
         (declined.decision, declined.response_code.meaning().customer),
-        (Decision::Declined, "insufficient-funds")
+        (Decision::Declined, "Insufficient funds")
     );
     assert_eq!(acquirer.ledger().total(), 505);
 }

@@ -128,7 +128,7 @@ impl Receipt {
         let answer = transaction.answer();
         let host = transaction.online_request().map(|online| HostLines {
             stan: online.stan,
-            rrn: online.rrn.clone(),
+            rrn: transaction.rrn().unwrap_or(&online.rrn).clone(),
             response_code: answer.map(|answer| answer.response_code.clone()),
             authorisation_code: answer.and_then(|answer| answer.authorisation_code.clone()),
         });

@@ -86,10 +86,11 @@ pub(super) fn customer_text(request: &UiRequest) -> Option<String> {
 }
 
 /// What the customer's display says once the transaction has ended.
-pub(super) fn customer_ending(result: FinalResult) -> &'static str {
+pub(super) fn customer_ending(transaction: &Transaction, result: FinalResult) -> &'static str {
+    let of_issuer = transaction.answer_meaning().map(|meaning| meaning.customer);
     match result {
-        FinalResult::Approved => "Approved",
-        FinalResult::Declined => "Not authorised",
+        FinalResult::Approved => of_issuer.unwrap_or("Approved"),
+        FinalResult::Declined => of_issuer.unwrap_or("Not authorised"),
         FinalResult::Cancelled => "Cancelled",
         FinalResult::TimedOut => "No card presented",
         FinalResult::OtherInterface => "Insert, swipe or try another card",
@@ -106,15 +107,20 @@ pub(super) fn cashier_text(transaction: &Transaction, has_reader: bool) -> Strin
         Phase::Armed => "Customer: present the card".to_owned(),
         Phase::CardSeen => "Reading the card".to_owned(),
         Phase::CardRead => "Card read; it may be removed".to_owned(),
+        Phase::Authorising if transaction.is_cancel_requested() => {
+            "Cancelled; waiting for the bank, to take the request back".to_owned()
+        }
         Phase::Authorising => "Waiting for the bank".to_owned(),
-        Phase::Reversing => "Not paid; taking the request back from the bank".to_owned(),
+        Phase::Reversing => match transaction.fault() {
+            Some(fault) => fault.message,
+            None => "Not paid; taking the request back from the bank".to_owned(),
+        },
         Phase::Done => ending_text(transaction),
     }
 }
 
 fn ending_text(transaction: &Transaction) -> String {
-    let ending = transaction.ending().expect("a transaction that is done has its ending");
-    match (ending.reason.fault(), transaction.approved_amount()) {
+    match (transaction.fault(), transaction.approved_amount()) {
         (Some(fault), _) => fault.message,
         (None, Some(amount)) => {
             let currency = transaction.request().currency;
@@ -122,7 +128,11 @@ fn ending_text(transaction: &Transaction) -> String {
                 Some(Cvm::Signature) => "; obtain a signature",
                 _ => "",
             };
-            format!("Approved: {} {currency}{signature}", currency.decimal(amount))
+            let advice = match transaction.answer_meaning().map(|meaning| meaning.cashier.text) {
+                Some(text) if !text.is_empty() => format!("; {text}"),
+                _ => String::new(),
+            };
+            format!("Approved: {} {currency}{advice}{signature}", currency.decimal(amount))
         }
         (None, None) => "Done".to_owned(),
     }

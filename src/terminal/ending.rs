@@ -12,7 +12,7 @@ pub enum FinalResult {
     Approved,
     /// `declined`: the issuer, or card and terminal, refused. Nothing is owed.
     Declined,
-    /// `cancelled`: the caller called it off before anything was sent to the acquirer.
+    /// `cancelled`: the caller called it off, and nothing was sent to the acquirer.
     Cancelled,
     /// `timed_out`: no card was presented in time.
     TimedOut,

@@ -35,8 +35,19 @@ pub enum Event {
     OnlineRequested(OnlineRequest),
     /// The acquirer answered.
     OnlineAnswered(Answer),
+    /// No answer came that counts: nothing could be sent, nothing came in time, or nothing that can be understood.
+    OnlineFailed {
+        /// What was wrong, in words. It holds nothing of the card.
+        reason: String,
+    },
+    /// The caller wants to cancel while the acquirer is being asked. What it answers will be taken back.
+    CancelRequested,
+    /// The acquirer answered when it was too late. It changes nothing, and tells what the acquirer had decided.
+    LateAnswer(Answer),
     /// The request to the acquirer will be taken back. Written before the reversal is sent.
     ReversalRequested(Reversal),
+    /// The reversal is not settled, and will be sent again. Written where that is another failure than the last.
+    ReversalFailed(ReversalFailure),
     /// The acquirer took the reversal.
     ReversalAnswered {
         /// Its response code (ISO 8583:1987, data element 39).
@@ -66,7 +77,11 @@ impl Event {
             Event::CardRead(_) => "card_read",
             Event::OnlineRequested(_) => "online_requested",
             Event::OnlineAnswered(_) => "online_answered",
+            Event::OnlineFailed { .. } => "online_failed",
+            Event::CancelRequested => "cancel_requested",
+            Event::LateAnswer(_) => "late_answer",
             Event::ReversalRequested(_) => "reversal_requested",
+            Event::ReversalFailed(_) => "reversal_failed",
             Event::ReversalAnswered { .. } => "reversal_answered",
             Event::Completed { .. } => "completed",
         }
@@ -236,9 +251,22 @@ pub struct Answer {
     /// The amount approved, where the host names one.
     #[serde(default, with = "minor_units::option", skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
+    /// The acquirer's own retrieval reference number (data element 37), where it is not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acquirer_rrn: Option<Rrn>,
     /// Issuer Authentication Data: 8 to 16 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer_authentication_data: Option<Hex>,
+}
+
+/// Why a reversal must be sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReversalFailure {
+    /// In words. It holds nothing of the card.
+    pub reason: String,
+    /// The response code of an answer that settles nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_code: Option<String>,
 }
 
 /// A reversal that must be sent until it is answered.

@@ -22,7 +22,7 @@ use emv::fields::Amount;
 use jiff::Timestamp;
 
 use super::ending::{Reason, ReversalReason};
-use super::event::{Acceptor, Answer, CardRead, Event, OnlineRequest, Record, Reversal, TapOutcome};
+use super::event::{Acceptor, Answer, CardRead, Event, OnlineRequest, Record, Reversal, ReversalFailure, TapOutcome};
 use super::request::Request;
 use super::trace_number::{Rrn, StanCounter};
 use super::transaction::{Exposure, Phase, Transaction};
@@ -42,14 +42,24 @@ pub enum Input {
     /// The acquirer answered the request.
     HostAnswered(Answer),
     /// The acquirer did not answer the request.
-    HostFailed(HostFailure),
+    HostFailed {
+        /// Whether it may have approved.
+        failure: HostFailure,
+        /// What was wrong, in words. It holds nothing of the card.
+        reason: String,
+    },
     /// The acquirer took the reversal.
     ReversalAnswered {
         /// Its response code.
         response_code: String,
     },
-    /// The reversal was not answered, or answered by "later".
-    ReversalFailed,
+    /// The acquirer knows of no request that could be taken back.
+    ReversalNotFound {
+        /// Its response code.
+        response_code: String,
+    },
+    /// The reversal was not answered, or by what settles nothing.
+    ReversalFailed(ReversalFailure),
     /// The caller cancels.
     Cancel,
     /// The time for presenting a card is over.
@@ -127,12 +137,19 @@ pub struct Untimely {
 pub struct Life {
     transaction: Transaction,
     reversal_attempts: u32,
+    /// How often, in a row, the acquirer has said that it knows of nothing to take back.
+    times_not_found: u32,
     outputs: VecDeque<Output>,
 }
 
 impl Life {
     /// The longest wait between two reversals.
     pub const REVERSAL_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+    /// After so many answers in a row that there is nothing to take back, it is believed: the pauses between them, 31
+    /// seconds together, are longer than a request is usually on its way, even one that was sent just before the
+    /// daemon was killed.
+    pub const BELIEVED_WHEN_NOT_FOUND: u32 = 6;
 
     /// Begins the life of a transaction whose token is new.
     pub fn open(request: Request, now: Timestamp) -> Self {
@@ -141,7 +158,7 @@ impl Life {
         let transaction = Transaction::new(request, now);
         let shown = Output::Publish(Box::new(transaction.clone()));
         let outputs = [Output::Write(created), shown, Output::Arm { reader }];
-        Life { transaction, reversal_attempts: 0, outputs: outputs.into() }
+        Life { transaction, reversal_attempts: 0, times_not_found: 0, outputs: outputs.into() }
     }
 
     /// Takes up a transaction that was not done when the power went, as the journal tells it; none
@@ -153,7 +170,7 @@ impl Life {
         if transaction.phase() == Phase::Done {
             return None;
         }
-        let mut life = Life { transaction, reversal_attempts: 0, outputs: VecDeque::new() };
+        let mut life = Life { transaction, reversal_attempts: 0, times_not_found: 0, outputs: VecDeque::new() };
         life.withdraw(Reason::Restarted, ReversalReason::Restarted, context);
         Some(life)
     }
@@ -201,36 +218,63 @@ impl Life {
                 self.card_read(card_read, context);
             }
             Input::HostAnswered(answer) => {
-                if phase != Phase::Authorising || self.transaction.answer().is_some() {
+                if self.transaction.awaits_answer() {
+                    self.host_answered(answer, context);
+                } else if phase == Phase::Reversing && self.transaction.answer().is_none() {
+                    self.note(Event::LateAnswer(answer), context.now);
+                } else {
                     return untimely("an answer of the acquirer");
                 }
-                self.host_answered(answer, context);
             }
-            Input::HostFailed(failure) => {
-                if phase != Phase::Authorising || self.transaction.answer().is_some() {
+            Input::HostFailed { failure, reason } => {
+                if !self.transaction.awaits_answer() {
                     return untimely("a failure of the host link");
                 }
-                match failure {
-                    HostFailure::NotSent => self.complete(Reason::UnableToGoOnline, context.now),
-                    HostFailure::NoAnswer => self.reverse(ReversalReason::NoAnswer, context),
+                self.note(Event::OnlineFailed { reason }, context.now);
+                match (failure, self.transaction.is_cancel_requested()) {
+                    (HostFailure::NotSent, false) => self.complete(Reason::UnableToGoOnline, context.now),
+                    (HostFailure::NotSent, true) => self.complete(Reason::CancelledByCaller, context.now),
+                    (HostFailure::NoAnswer, false) => self.reverse(ReversalReason::NoAnswer, context),
+                    (HostFailure::NoAnswer, true) => self.reverse(ReversalReason::CancelledByCaller, context),
                 }
             }
             Input::ReversalAnswered { response_code } => {
                 if self.transaction.exposure() != Exposure::Reversing {
                     return untimely("an answer to a reversal");
                 }
-                self.note(Event::ReversalAnswered { response_code }, context.now);
-                self.complete(Reason::Reversed, context.now);
+                self.reversal_settled(response_code, context.now);
             }
-            Input::ReversalFailed => {
+            Input::ReversalNotFound { response_code } => {
+                if self.transaction.exposure() != Exposure::Reversing {
+                    return untimely("an answer to a reversal");
+                }
+                self.times_not_found += 1;
+                if self.times_not_found >= Self::BELIEVED_WHEN_NOT_FOUND {
+                    self.reversal_settled(response_code, context.now);
+                    return Ok(());
+                }
+                let reason = "the acquirer knows of nothing to take back".to_owned();
+                self.reversal_failed(ReversalFailure { reason, response_code: Some(response_code) }, context.now);
+                self.send_reversal(true, pause(self.times_not_found));
+            }
+            Input::ReversalFailed(failure) => {
                 if self.transaction.exposure() != Exposure::Reversing {
                     return untimely("a failure of a reversal");
                 }
-                self.send_reversal(true);
+                self.times_not_found = 0;
+                self.reversal_failed(failure, context.now);
+                self.send_reversal(true, pause(self.reversal_attempts));
             }
             Input::Cancel => {
-                if matches!(phase, Phase::Reversing | Phase::Done) {
+                if matches!(phase, Phase::Reversing | Phase::Done) || self.transaction.is_cancel_requested() {
                     return untimely("cancelling");
+                }
+                if self.transaction.awaits_answer() {
+                    // A reversal that overtakes its request finds nothing to take back, and the approval stands: the
+                    // answer, or its time-out, comes first.
+                    self.write(Event::CancelRequested, context.now);
+                    self.publish();
+                    return Ok(());
                 }
                 self.withdraw(Reason::CancelledByCaller, ReversalReason::CancelledByCaller, context);
             }
@@ -291,6 +335,10 @@ impl Life {
 
     fn host_answered(&mut self, answer: Answer, context: Context<'_>) {
         let event = Event::OnlineAnswered(answer.clone());
+        if answer.approved && self.transaction.is_cancel_requested() {
+            self.note(event, context.now);
+            return self.reverse(ReversalReason::CancelledByCaller, context);
+        }
         if answer.approved && !self.transaction.takes(&answer) {
             self.note(event, context.now);
             let asked = self.transaction.request().amount;
@@ -299,7 +347,8 @@ impl Life {
                 if is_partial { ReversalReason::PartialNotAccepted } else { ReversalReason::ImplausibleAmount };
             return self.reverse(reason, context);
         }
-        if self.transaction.card_read().is_some_and(|card_read| card_read.present_again) {
+        let wants_answer = self.transaction.card_read().is_some_and(|card_read| card_read.present_again);
+        if wants_answer && !self.transaction.is_cancel_requested() {
             self.write(event, context.now);
             self.push(Output::ArmForAnswer(answer));
         } else {
@@ -320,7 +369,7 @@ impl Life {
             Exposure::Open => self.reverse(reversal_reason, context),
             Exposure::Reversing => {
                 self.publish();
-                self.send_reversal(true);
+                self.send_reversal(true, Duration::ZERO);
             }
             Exposure::None => {
                 let reason = match (self.transaction.reversal(), self.transaction.answer()) {
@@ -337,17 +386,26 @@ impl Life {
         let reversal = Reversal { stan: context.stans.take(), at: context.now, reason };
         self.write(Event::ReversalRequested(reversal), context.now);
         self.publish();
-        self.send_reversal(false);
+        self.send_reversal(false, Duration::ZERO);
     }
 
-    fn send_reversal(&mut self, repeated: bool) {
+    fn send_reversal(&mut self, repeated: bool, after: Duration) {
         let reversal = self.transaction.reversal().expect("a reversal is under way: the callers checked").clone();
-        // At once, then after 1, 2, 4 ... seconds.
-        let pause = self.reversal_attempts.checked_sub(1).map_or(Duration::ZERO, |doublings| {
-            Duration::from_secs(1 << doublings.min(6)).min(Self::REVERSAL_PAUSE_MAX)
-        });
         self.reversal_attempts = self.reversal_attempts.saturating_add(1);
-        self.push(Output::Reverse { reversal, repeated, after: pause });
+        self.push(Output::Reverse { reversal, repeated, after });
+    }
+
+    /// Writes down why a reversal must be sent again, where that is news.
+    fn reversal_failed(&mut self, failure: ReversalFailure, now: Timestamp) {
+        if self.transaction.reversal_failure() != Some(&failure) {
+            self.write(Event::ReversalFailed(failure), now);
+            self.publish();
+        }
+    }
+
+    fn reversal_settled(&mut self, response_code: String, now: Timestamp) {
+        self.note(Event::ReversalAnswered { response_code }, now);
+        self.complete(Reason::Reversed, now);
     }
 
     fn complete(&mut self, reason: Reason, now: Timestamp) {
@@ -378,6 +436,11 @@ impl Life {
     fn push(&mut self, output: Output) {
         self.outputs.push_back(output);
     }
+}
+
+/// How long to wait after so many attempts of a reversal: 1, 2, 4 ... seconds.
+fn pause(attempts: u32) -> Duration {
+    Duration::from_secs(1 << attempts.saturating_sub(1).min(6)).min(Life::REVERSAL_PAUSE_MAX)
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
 pub use ending::{FinalResult, Reason, ReversalReason};
 pub use engine::{Engine, Inputs, StartError};
 pub use event::{
-    Acceptor, Answer, CardRead, Cvm, Event, OnlineRequest, Record, Reversal, TapData, TapOutcome, TerminalEvent,
+    Acceptor, Answer, CardRead, Cvm, Event, OnlineRequest, Record, Reversal, ReversalFailure, TapData, TapOutcome,
+    TerminalEvent,
 };
 pub use fault::{Fault, Retry};
 pub use handle::{Status, Terminal};

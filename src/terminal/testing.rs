@@ -55,6 +55,7 @@ pub(crate) fn approval() -> Answer {
         response_code: "00".to_owned(),
         authorisation_code: Some("A1B2C3".to_owned()),
         amount: None,
+        acquirer_rrn: None,
         issuer_authentication_data: None,
     }
 }

@@ -68,9 +68,9 @@ impl StanCounter {
     }
 }
 
-/// Retrieval reference number: twelve digits, kept by every party for a transaction's whole life
-/// (ISO 8583:1987, data element 37). Built in the usual way from the year's last digit, the day of
-/// the year and the hour (UTC), and the STAN: `YDDDHHnnnnnn`.
+/// Retrieval reference number: up to twelve letters and digits, kept by every party for a
+/// transaction's whole life (ISO 8583:1987, data element 37). Ours are built in the usual way from
+/// the year's last digit, the day of the year and the hour (UTC), and the STAN: `YDDDHHnnnnnn`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rrn(String);
@@ -82,22 +82,22 @@ impl Rrn {
         Rrn(format!("{}{:03}{:02}{stan}", date.year().rem_euclid(10), date.day_of_year(), date.hour()))
     }
 
-    /// The twelve digits.
+    /// Its characters.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Something other than twelve digits.
+/// Something else than one to twelve letters and digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a retrieval reference number has twelve digits")]
+#[error("a retrieval reference number has one to twelve letters and digits")]
 pub struct RrnError;
 
 impl TryFrom<String> for Rrn {
     type Error = RrnError;
 
     fn try_from(text: String) -> Result<Self, RrnError> {
-        let valid = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+        let valid = (1..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
         if valid { Ok(Rrn(text)) } else { Err(RrnError) }
     }
 }

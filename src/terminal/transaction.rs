@@ -5,9 +5,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ending::{FinalResult, Reason};
-use super::event::{Answer, CardRead, Event, OnlineRequest, Record, Reversal, TapOutcome};
+use super::event::{Answer, CardRead, Event, OnlineRequest, Record, Reversal, ReversalFailure, TapOutcome};
+use super::fault::{Fault, Retry};
 use super::request::Request;
 use super::token::Token;
+use super::trace_number::Rrn;
+use crate::upstream::{Meaning, OnReversal};
 
 /// Where a transaction stands, as the cashier must see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,7 +68,9 @@ pub struct Transaction {
     card_read: Option<CardRead>,
     online_request: Option<OnlineRequest>,
     answer: Option<Answer>,
+    is_cancel_requested: bool,
     reversal: Option<Reversal>,
+    reversal_failure: Option<ReversalFailure>,
     reversal_response_code: Option<String>,
     ending: Option<Ending>,
 }
@@ -110,7 +115,9 @@ impl Transaction {
             card_read: None,
             online_request: None,
             answer: None,
+            is_cancel_requested: false,
             reversal: None,
+            reversal_failure: None,
             reversal_response_code: None,
             ending: None,
         }
@@ -137,7 +144,7 @@ impl Transaction {
             return Err(Impossible { token, phase: Some(self.phase), event: event.name() });
         }
         self.phase = match event {
-            Event::Created(_) => self.phase,
+            Event::Created(_) | Event::OnlineFailed { .. } | Event::LateAnswer(_) => self.phase,
             Event::Armed { reader } => {
                 self.reader = Some(reader.clone());
                 Phase::Armed
@@ -157,8 +164,16 @@ impl Transaction {
                 self.answer = Some(answer.clone());
                 Phase::Authorising
             }
+            Event::CancelRequested => {
+                self.is_cancel_requested = true;
+                self.phase
+            }
             Event::ReversalRequested(reversal) => {
                 self.reversal = Some(reversal.clone());
+                Phase::Reversing
+            }
+            Event::ReversalFailed(failure) => {
+                self.reversal_failure = Some(failure.clone());
                 Phase::Reversing
             }
             Event::ReversalAnswered { response_code } => {
@@ -186,9 +201,13 @@ impl Transaction {
                     && self.online_request.is_none()
                     && self.outcome() == Some(TapOutcome::OnlineRequest)
             }
-            Event::OnlineAnswered(_) => self.phase == Phase::Authorising && self.answer.is_none(),
+            Event::OnlineAnswered(_) | Event::OnlineFailed { .. } => self.awaits_answer(),
+            Event::CancelRequested => self.awaits_answer() && !self.is_cancel_requested,
+            Event::LateAnswer(_) => {
+                self.online_request.is_some() && matches!(self.phase, Phase::Reversing | Phase::Done)
+            }
             Event::ReversalRequested(_) => self.phase != Phase::Done && self.exposure() == Exposure::Open,
-            Event::ReversalAnswered { .. } => self.exposure() == Exposure::Reversing,
+            Event::ReversalFailed(_) | Event::ReversalAnswered { .. } => self.exposure() == Exposure::Reversing,
             Event::Completed { result, reason } => {
                 self.phase != Phase::Done && *result == reason.result() && self.admits_ending(*reason)
             }
@@ -218,6 +237,8 @@ impl Transaction {
             }
             Reason::Reversed => self.reversal_response_code.is_some(),
             Reason::NoCard => self.exposure() == Exposure::None && self.card_read.is_none(),
+            // Called off while the acquirer was to be asked, and then it never was.
+            Reason::CancelledByCaller if self.is_cancel_requested => self.answer.is_none() && self.reversal.is_none(),
             Reason::CancelledByCaller | Reason::ReaderFailed | Reason::Restarted | Reason::InternalError => {
                 self.exposure() == Exposure::None && self.online_request.is_none()
             }
@@ -245,6 +266,11 @@ impl Transaction {
             (Some(_), None, _) if declined => Exposure::None,
             (Some(_), None, _) => Exposure::Open,
         }
+    }
+
+    /// Whether the acquirer is being asked, and no answer has come.
+    pub fn awaits_answer(&self) -> bool {
+        self.phase == Phase::Authorising && self.answer.is_none()
     }
 
     /// Whether the card asked to come back for the issuer's answer, and has not yet.
@@ -300,9 +326,55 @@ impl Transaction {
         self.answer.as_ref()
     }
 
+    /// Whether the caller wanted to cancel while the acquirer was being asked.
+    pub fn is_cancel_requested(&self) -> bool {
+        self.is_cancel_requested
+    }
+
+    /// The retrieval reference number by which the acquirer knows the request: its own, where it assigned one.
+    pub fn rrn(&self) -> Option<&Rrn> {
+        let acquirers = self.answer.as_ref().and_then(|answer| answer.acquirer_rrn.as_ref());
+        acquirers.or_else(|| self.online_request.as_ref().map(|request| &request.rrn))
+    }
+
+    /// What the acquirer's answer means.
+    pub fn answer_meaning(&self) -> Option<&'static Meaning> {
+        self.answer.as_ref().map(|answer| Meaning::of(&answer.response_code))
+    }
+
     /// The reversal.
     pub fn reversal(&self) -> Option<&Reversal> {
         self.reversal.as_ref()
+    }
+
+    /// Why the reversal was not settled when it was sent last, as far as that is written.
+    pub fn reversal_failure(&self) -> Option<&ReversalFailure> {
+        self.reversal_failure.as_ref()
+    }
+
+    /// What a caller is told: why nothing was paid, or what keeps the reversal from its end.
+    pub fn fault(&self) -> Option<Fault> {
+        match (self.ending.map(|ending| ending.reason), self.answer_meaning()) {
+            (Some(Reason::DeclinedOnline), Some(meaning)) => {
+                let advice = meaning.cashier;
+                Some(Fault::new(advice.error, advice.retry, advice.text))
+            }
+            (Some(reason), _) => reason.fault(),
+            (None, _) => self.reversal_refusal(),
+        }
+    }
+
+    /// Says so while the acquirer refuses to take the request back.
+    fn reversal_refusal(&self) -> Option<Fault> {
+        let code = self.reversal_failure.as_ref()?.response_code.as_ref()?;
+        let meaning = Meaning::of(code);
+        (meaning.on_reversal == OnReversal::Refuses).then(|| {
+            let message = format!(
+                "not paid, but the acquirer refuses to take the request back (code {code}, {}); call the acquirer",
+                meaning.meaning
+            );
+            Fault::new("ReversalRefused", Retry::AfterOperator, message)
+        })
     }
 
     /// How it ended.
@@ -337,6 +409,10 @@ mod tests {
         let stan = Stan::try_from(1).unwrap();
         let acceptor = super::super::testing::acceptor();
         Event::OnlineRequested(OnlineRequest { stan, rrn: Rrn::new(at(3), stan), at: at(3), acceptor })
+    }
+
+    fn failed() -> Event {
+        Event::OnlineFailed { reason: "the response time-out passed".to_owned() }
     }
 
     fn reversal() -> Event {
@@ -390,6 +466,16 @@ mod tests {
             vec![online_request(), reversal(), Event::completed(Reason::Reversed)],
             vec![online_request(), answered.clone(), approved.clone(), reversal()],
             vec![online_request(), answered.clone(), approved.clone(), approved.clone()],
+            vec![online_request(), Event::LateAnswer(approval())],
+            vec![online_request(), answered.clone(), failed()],
+            vec![online_request(), answered.clone(), Event::CancelRequested],
+            vec![online_request(), Event::CancelRequested, Event::CancelRequested],
+            vec![
+                online_request(),
+                Event::CancelRequested,
+                answered.clone(),
+                Event::completed(Reason::CancelledByCaller),
+            ],
             vec![Event::Created(purchase("t1"))],
             vec![Event::completed(Reason::ApprovedOffline)],
             vec![Event::CardSeen],

@@ -53,7 +53,7 @@ pub struct TransactionView {
     pub response_code: Option<String>,
     /// The number of the request to the acquirer.
     pub stan: Option<Stan>,
-    /// The retrieval reference number of the request to the acquirer.
+    /// The retrieval reference number by which the acquirer knows the request.
     pub rrn: Option<Rrn>,
     /// When the caller asked.
     pub created_at: Timestamp,
@@ -78,10 +78,10 @@ impl TransactionView {
             reference: request.reference.clone(),
             state: transaction.phase(),
             result: transaction.result(),
-            error: transaction.ending().and_then(|ending| ending.reason.fault()),
+            error: transaction.fault(),
             cashier: display::cashier_text(transaction, has_reader),
             customer: match transaction.result() {
-                Some(result) => display::customer_ending(result).to_owned(),
+                Some(result) => display::customer_ending(transaction, result).to_owned(),
                 None => customer.to_owned(),
             },
             reader: transaction.reader().map(str::to_owned),
@@ -93,7 +93,7 @@ impl TransactionView {
             authorisation_code: answer.and_then(|answer| answer.authorisation_code.clone()),
             response_code: answer.map(|answer| answer.response_code.clone()),
             stan: online.map(|online| online.stan),
-            rrn: online.map(|online| online.rrn.clone()),
+            rrn: transaction.rrn().cloned(),
             created_at: transaction.created_at(),
             ended_at: transaction.ending().map(|ending| ending.at),
         }

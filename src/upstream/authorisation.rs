@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::config::{CardAcceptor, HostConfig};
-use super::exchange::Expected;
 use super::failure::MalformedAnswer;
 use super::icc_data::IssuerData;
 use super::iso8583::Message;
@@ -104,16 +103,6 @@ impl AuthorisationRequest {
         }
         config.finish(message)
     }
-
-    pub(super) fn expected(&self, config: &HostConfig) -> Expected {
-        Expected {
-            mti: config.message_class.mti().answer(),
-            stan: self.stan,
-            terminal_id: self.acceptor.terminal_id.clone(),
-            rrn: Some(self.rrn.clone()),
-            amount: Some(self.amount),
-        }
-    }
 }
 
 /// Field 3: the kind of transaction, from and to the default account.
@@ -159,18 +148,13 @@ pub struct AuthorisationAnswer {
     pub decision: Decision,
     /// Field 38, which an approval usually has.
     pub authorisation_code: Option<String>,
-    /// Field 37.
-    pub retrieval_reference_number: Option<String>,
+    /// Field 37, where the acquirer knows the request by another reference than ours.
+    pub acquirer_rrn: Option<Rrn>,
     /// Field 55: what the issuer sends the card.
     pub issuer_data: IssuerData,
 }
 
 impl AuthorisationAnswer {
-    /// The Authorisation Response Code for the card: the issuer's own, or the response code (EMV Book 4, 12.2.1).
-    pub fn authorisation_response_code(&self) -> [u8; 2] {
-        self.issuer_data.authorisation_response_code.unwrap_or(self.response_code.characters())
-    }
-
     /// The answer as the journal keeps it.
     pub fn to_journal(&self) -> Answer {
         let amount = match self.decision {
@@ -182,11 +166,13 @@ impl AuthorisationAnswer {
             response_code: self.response_code.to_string(),
             authorisation_code: self.authorisation_code.clone(),
             amount,
+            acquirer_rrn: self.acquirer_rrn.clone(),
             issuer_authentication_data: self.issuer_data.issuer_authentication_data.clone().map(Hex),
         }
     }
 
-    pub(super) fn from_message(message: &Message, asked: Amount) -> Result<Self, MalformedAnswer> {
+    /// The answer to a request for the amount `asked` under the reference `rrn`.
+    pub(super) fn from_message(message: &Message, asked: Amount, rrn: &Rrn) -> Result<Self, MalformedAnswer> {
         let response_code = ResponseCode::of(message)?;
         let text = |number| message.text(number).filter(|text| !text.is_empty()).map(str::to_owned);
         let issuer_data =
@@ -207,7 +193,7 @@ impl AuthorisationAnswer {
             response_code,
             decision,
             authorisation_code: text(38),
-            retrieval_reference_number: text(37),
+            acquirer_rrn: text(37).and_then(|text| Rrn::try_from(text).ok()).filter(|theirs| theirs != rrn),
             issuer_data: issuer_data.unwrap_or_default(),
         })
     }
@@ -251,7 +237,7 @@ pub(super) mod tests {
         for (number, value) in fields {
             message.set(*number, value.as_bytes());
         }
-        AuthorisationAnswer::from_message(&message, Amount::from(1250))
+        AuthorisationAnswer::from_message(&message, Amount::from(1250), &request(42).rrn)
     }
 
     #[test]
@@ -313,10 +299,11 @@ pub(super) mod tests {
     #[test]
     fn an_approval_carries_its_code_and_reference() {
         let approved = answer(&[(37, "620212000042"), (38, "A1B2  "), (39, "00")]).unwrap();
+        let own_reference = answer(&[(37, "HOST42"), (39, "00")]).unwrap().to_journal();
         assert_eq!(approved.decision, Decision::Approved);
         assert_eq!(approved.authorisation_code.as_deref(), Some("A1B2"));
-        assert_eq!(approved.retrieval_reference_number.as_deref(), Some("620212000042"));
-        assert_eq!(approved.authorisation_response_code(), *b"00");
+        assert_eq!(approved.acquirer_rrn, None);
+        assert_eq!(own_reference.acquirer_rrn.as_ref().map(Rrn::as_str), Some("HOST42"));
         let journal = approved.to_journal();
         assert_eq!((journal.approved, journal.response_code.as_str(), journal.amount), (true, "00", None));
     }

@@ -2,46 +2,57 @@
 
 use std::time::Instant;
 
-use emv::fields::Amount;
 use zeroize::Zeroizing;
 
 use super::failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
 use super::iso8583::{Dialect, FrameError, Framer, Message, Mti, decode, encode};
 use super::response_code::{Action, ResponseCode};
-use crate::terminal::{Rrn, Stan};
+use crate::terminal::Stan;
 
-/// What an answer must hold to be the answer to a request.
+/// Fields that must be ours in every answer that has them: the terminal and the currency.
+const ALWAYS_ECHOED: &[u8] = &[41, 49];
+
+/// What an answer must hold to be the answer to a request: what the request held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expected {
     /// The type.
-    pub(super) mti: Mti,
+    mti: Mti,
     /// Field 11, which every answer has.
-    pub(super) stan: Stan,
-    /// Field 41: where an answer has it, it must be ours.
-    pub(super) terminal_id: String,
-    /// Field 37: where we gave one and the answer has one, it must be ours.
-    pub(super) rrn: Option<Rrn>,
+    stan: Stan,
+    /// Fields that must be ours where an answer has them.
+    echoed: Vec<(u8, String)>,
     /// Field 4: where the answer has it, it must be ours; in a partial approval, at most ours.
-    pub(super) amount: Option<Amount>,
+    amount: Option<u64>,
 }
 
 impl Expected {
-    fn is_answered_by(&self, message: &Message) -> bool {
-        let agrees = |number: u8, ours: Option<&str>| match (ours, message.text(number)) {
-            (Some(ours), Some(theirs)) => ours.trim_end() == theirs,
-            _ => true,
-        };
-        message.mti == self.mti
-            && message.number(11) == Some(self.stan.number().into())
-            && agrees(41, Some(&self.terminal_id))
-            && agrees(37, self.rrn.as_ref().map(Rrn::as_str))
-            && self.agrees_with_amount(message)
+    /// What answers `request`, which has this STAN, where the acquirer gives the fields of `echo` back.
+    pub(super) fn to(request: &Message, stan: Stan, echo: &[u8]) -> Self {
+        let ours = |number: &u8| Some((*number, request.text(*number)?.to_owned()));
+        Self {
+            mti: request.mti.answer(),
+            stan,
+            echoed: ALWAYS_ECHOED.iter().chain(echo).filter_map(ours).collect(),
+            amount: request.number(4),
+        }
+    }
+
+    /// The first field by which a message of the expected type answers another request; nothing where it answers this
+    /// one.
+    fn disagreement(&self, message: &Message) -> Option<u8> {
+        if message.number(11) != Some(self.stan.number().into()) {
+            return Some(11);
+        }
+        let differs = |(number, ours): &&(u8, String)| message.text(*number).is_some_and(|theirs| theirs != ours);
+        let echoed = self.echoed.iter().find(differs).map(|(number, _)| *number);
+        echoed.or_else(|| (!self.agrees_with_amount(message)).then_some(4))
     }
 
     fn agrees_with_amount(&self, message: &Message) -> bool {
-        let (Some(ours), Some(theirs)) = (self.amount, message.number(4)) else { return true };
+        let Some(ours) = self.amount.filter(|_| message.bytes(4).is_some()) else { return true };
+        let Some(theirs) = message.number(4) else { return false };
         let is_partial = ResponseCode::of(message).is_ok_and(|code| code.meaning().action == Action::ApprovePartially);
-        if is_partial { theirs <= ours.minor_units() } else { theirs == ours.minor_units() }
+        if is_partial { theirs <= ours } else { theirs == ours }
     }
 }
 
@@ -51,6 +62,8 @@ pub(super) type Ended<T> = (T, Result<Message, HostError>);
 struct Waiting<T> {
     expected: Expected,
     deadline: Instant,
+    /// The field by which the last message that might have been the answer was another's.
+    mismatch: Option<u8>,
     token: T,
 }
 
@@ -59,12 +72,22 @@ pub(super) struct Exchange<T> {
     dialect: Dialect,
     framer: Framer,
     waiting: Vec<Waiting<T>>,
+    /// Requests whose time is over, the latest last: an answer may still come, and is worth knowing of.
+    overdue: Vec<(Expected, T)>,
 }
 
-impl<T> Exchange<T> {
+impl<T: Clone> Exchange<T> {
+    /// How many requests whose time is over are remembered.
+    const OVERDUE_MAX: usize = 32;
+
     pub(super) fn new(dialect: Dialect, frame_bytes_max: usize) -> Self {
         let framer = Framer::new(dialect.header, dialect.tpdu, frame_bytes_max);
-        Self { dialect, framer, waiting: Vec::new() }
+        Self { dialect, framer, waiting: Vec::new(), overdue: Vec::new() }
+    }
+
+    /// What answers `request`, which has this STAN.
+    pub(super) fn expected(&self, request: &Message, stan: Stan) -> Expected {
+        Expected::to(request, stan, &self.dialect.echo)
     }
 
     /// The bytes to send for `message`.
@@ -82,13 +105,15 @@ impl<T> Exchange<T> {
 
     /// The request of `token` has been sent, and waits for its answer until `deadline`.
     pub(super) fn sent(&mut self, expected: Expected, deadline: Instant, token: T) {
-        self.waiting.push(Waiting { expected, deadline, token });
+        self.waiting.push(Waiting { expected, deadline, mismatch: None, token });
     }
 
     /// Bytes arrived: which requests do they end?
     ///
-    /// A message that answers none of them is logged and dropped. One that is no message at all ends the request that
-    /// waits alone; where several wait, nobody can say whose it was, and each waits on.
+    /// A message that answers none of them is logged and dropped; a request that it might have been meant for remembers
+    /// it, and says so when its time is over. One that is no message at all ends the request that waits alone; where
+    /// several wait, nobody can say whose it was, and each waits on. The answer to a request whose time is over is given
+    /// once more for that.
     ///
     /// # Errors
     /// If the stream can't be cut into frames: close the connection, and call [`lost`](Self::lost).
@@ -99,19 +124,32 @@ impl<T> Exchange<T> {
 
     fn received_frame(&mut self, frame: &[u8]) -> Option<Ended<T>> {
         match decode(frame, &self.dialect) {
-            Ok(message) => {
-                let index = self.waiting.iter().position(|waiting| waiting.expected.is_answered_by(&message));
-                if index.is_none() {
-                    tracing::warn!(?message, "dropped: it answers no request that waits");
-                }
-                Some((self.waiting.remove(index?).token, Ok(message)))
-            }
+            Ok(message) => self.received_message(message),
             Err(error) => {
                 tracing::warn!(%error, bytes = frame.len(), "an answer is malformed");
                 let alone = if self.waiting.len() == 1 { self.waiting.pop() } else { None };
                 alone.map(|waiting| (waiting.token, Err(MalformedAnswer::Decode(error).into())))
             }
         }
+    }
+
+    fn received_message(&mut self, message: Message) -> Option<Ended<T>> {
+        let answers = |expected: &Expected| message.mti == expected.mti && expected.disagreement(&message).is_none();
+        if let Some(index) = self.waiting.iter().position(|waiting| answers(&waiting.expected)) {
+            return Some((self.waiting.remove(index).token, Ok(message)));
+        }
+        if let Some(index) = self.overdue.iter().position(|(expected, _)| answers(expected)) {
+            return Some((self.overdue.remove(index).1, Ok(message)));
+        }
+        tracing::warn!(?message, "dropped: it answers no request that waits");
+        let is_alone = self.waiting.len() == 1;
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.expected.mti == message.mti) {
+            match waiting.expected.disagreement(&message) {
+                Some(11) if !is_alone => {}
+                field => waiting.mismatch = field,
+            }
+        }
+        None
     }
 
     /// When the next request has waited long enough.
@@ -121,8 +159,15 @@ impl<T> Exchange<T> {
 
     /// Ends the requests that have waited long enough.
     pub(super) fn expired(&mut self, now: Instant) -> Vec<Ended<T>> {
-        let expired = self.waiting.extract_if(.., |waiting| waiting.deadline <= now);
-        expired.map(|waiting| (waiting.token, Err(NoAnswer::TimedOut.into()))).collect()
+        let mut ended = Vec::new();
+        for waiting in self.waiting.extract_if(.., |waiting| waiting.deadline <= now) {
+            let why = waiting.mismatch.map_or(NoAnswer::TimedOut, NoAnswer::Mismatched);
+            ended.push((waiting.token.clone(), Err(why.into())));
+            self.overdue.push((waiting.expected, waiting.token));
+        }
+        let forgotten = self.overdue.len().saturating_sub(Self::OVERDUE_MAX);
+        self.overdue.drain(..forgotten);
+        ended
     }
 
     /// Whether a frame has begun and not ended. After a time-out it never will, and what follows would be taken for
@@ -134,6 +179,7 @@ impl<T> Exchange<T> {
     /// The connection is gone, and with it every answer.
     pub(super) fn lost(&mut self, why: &NoAnswer) -> Vec<Ended<T>> {
         self.framer.reset();
+        self.overdue.clear();
         self.waiting.drain(..).map(|waiting| (waiting.token, Err(why.clone().into()))).collect()
     }
 }
@@ -155,14 +201,18 @@ mod tests {
 
     impl Link {
         fn new() -> Self {
-            let config = config("");
+            Self::configured(config(""))
+        }
+
+        fn configured(config: HostConfig) -> Self {
             Self { exchange: Exchange::new(config.dialect.clone(), 500), config, start: Instant::now() }
         }
 
         /// Sends the request with this STAN; it waits for `stan` seconds.
         fn send(&mut self, stan: u32) {
-            let expected = request(stan).expected(&self.config);
-            self.exchange.frame(&request(stan).to_message(&self.config, &acceptor()), &expected).unwrap();
+            let message = request(stan).to_message(&self.config, &acceptor());
+            let expected = self.exchange.expected(&message, request(stan).stan);
+            self.exchange.frame(&message, &expected).unwrap();
             self.exchange.sent(expected, self.at(stan), stan);
         }
 
@@ -219,6 +269,7 @@ mod tests {
             other(11, "000002"),
             other(37, "620212000043"),
             other(41, "TERM0002"),
+            other(49, "840"),
         ] {
             assert_eq!(link.receive(&other), [], "{other:?}");
         }
@@ -250,15 +301,52 @@ mod tests {
     }
 
     #[test]
-    fn a_late_answer_is_dropped() {
+    fn a_host_that_assigns_its_own_reference_is_understood_where_the_dialect_says_so() {
+        let mut own_reference = approval(1);
+        own_reference.set(37, "HOST00000042");
+        let mut link = Link::new();
+        link.send(1);
+        assert_eq!(link.receive(&own_reference), []);
+        let mut does_not_echo = config("");
+        does_not_echo.dialect.echo.clear();
+        for config in [does_not_echo, config("omit = [37]")] {
+            let mut link = Link::configured(config);
+            link.send(1);
+            assert_eq!(link.receive(&own_reference).len(), 1);
+            link.send(1);
+            let mut other = own_reference.clone();
+            other.set(49, "840");
+            assert_eq!(link.receive(&other), [], "no dialect sells in another currency");
+        }
+    }
+
+    #[test]
+    fn a_request_that_got_the_answer_to_another_says_so_when_its_time_is_over() {
+        let mut link = Link::new();
+        link.send(1);
+        let mut dollars = approval(1);
+        dollars.set(49, "840");
+        assert_eq!(link.receive(&dollars), []);
+        assert_eq!(link.exchange.expired(link.at(1)), [(1, Err(NoAnswer::Mismatched(49).into()))]);
+        link.send(2);
+        link.send(3);
+        assert_eq!(link.receive(&approval(4)), []);
+        assert_eq!(link.exchange.expired(link.at(2)), [(2, Err(NoAnswer::TimedOut.into()))], "it may have been for 3");
+    }
+
+    #[test]
+    fn a_late_answer_is_given_once_more_while_the_connection_lasts() {
         let mut link = Link::new();
         link.send(1);
         link.send(2);
         assert_eq!(link.exchange.next_deadline(), Some(link.at(1)));
         let ended = link.exchange.expired(link.at(1));
         assert_eq!(ended, [(1, Err(NoAnswer::TimedOut.into()))]);
+        assert_eq!(link.receive(&approval(1)), [(1, Ok(approval(1)))]);
         assert_eq!(link.receive(&approval(1)), []);
-        assert_eq!(link.receive(&approval(2)).len(), 1);
+        assert_eq!(link.exchange.expired(link.at(2)).len(), 1);
+        link.exchange.lost(&NoAnswer::Stopped);
+        assert_eq!(link.receive(&approval(2)), []);
     }
 
     #[test]
@@ -312,7 +400,7 @@ mod tests {
         let mut link = Link::new();
         link.send(1);
         let again = request(1).to_message(&link.config, &acceptor());
-        let framed = link.exchange.frame(&again, &request(1).expected(&link.config));
+        let framed = link.exchange.frame(&again, &link.exchange.expected(&again, request(1).stan));
         assert_eq!(framed.map(drop), Err(NotSent::StanInUse(request(1).stan)));
     }
 }

@@ -53,6 +53,9 @@ pub enum NotSent {
     /// A request of the same type with the same STAN still waits for its answer.
     #[error("STAN {0} is still waiting for an answer: take the next")]
     StanInUse(Stan),
+    /// The request could not be sent before its time was over.
+    #[error("it could not be sent in time")]
+    TooLate,
     /// The host link has ended.
     #[error("the host link has ended")]
     Stopped,
@@ -64,6 +67,9 @@ pub enum NoAnswer {
     /// The response time-out passed.
     #[error("the response time-out passed")]
     TimedOut,
+    /// The response time-out passed, and all that came was an answer to something else by this field.
+    #[error("the response time-out passed; an answer came whose field {0} is not this request's")]
+    Mismatched(u8),
     /// The connection was lost once the first byte was written.
     #[error("the connection was lost: {0}")]
     ConnectionLost(String),

@@ -19,9 +19,9 @@ mod reversal;
 mod when;
 
 pub use authorisation::{AuthorisationAnswer, AuthorisationRequest, Decision, EntryMode};
-pub use config::{CardAcceptor, Constants, HostConfig, MessageClass};
+pub use config::{CardAcceptor, Constants, HostConfig, InvalidRule, MessageClass, Omissions};
 pub use failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
-pub use host::Host;
+pub use host::{Authorisation, Host};
 pub use network::{NetworkPurpose, NetworkRequest};
-pub use response_code::{Action, MEANINGS, Meaning, ResponseCode};
+pub use response_code::{Action, Advice, MEANINGS, Meaning, OnReversal, ResponseCode};
 pub use reversal::{Reversal, ReversalAnswer};

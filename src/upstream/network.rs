@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use super::config::{CardAcceptor, HostConfig};
-use super::exchange::Expected;
 use super::iso8583::{Message, Mti};
 use super::when;
 use crate::terminal::Stan;
@@ -49,16 +48,6 @@ impl NetworkRequest {
             .set(41, acceptor.identity.terminal_id.as_str())
             .set(70, self.purpose.code());
         config.finish(message)
-    }
-
-    pub(super) fn expected(self, acceptor: &CardAcceptor) -> Expected {
-        Expected {
-            mti: Mti::NETWORK_MANAGEMENT_REQUEST.answer(),
-            stan: self.stan,
-            terminal_id: acceptor.identity.terminal_id.clone(),
-            rrn: None,
-            amount: None,
-        }
     }
 }
 

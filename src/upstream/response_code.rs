@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::failure::MalformedAnswer;
 use super::iso8583::Message;
+use crate::terminal::Retry;
 
 /// What a response code decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +23,36 @@ pub enum Action {
     PickUp,
 }
 
-/// One response code: what it means, and keys of the texts for customer and cashier.
+/// What a response code says where it answers a reversal. Nothing but the host's word settles one: money may stand for
+/// as long as it is not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnReversal {
+    /// It is done.
+    Settles,
+    /// The host has had a message of this number. To a repeat that says that an earlier one arrived, and so it
+    /// settles; to the first that is no answer, and the repeat will tell.
+    SettlesRepeat,
+    /// The host knows no such request. Either it never came, or it is still on its way through systems that a reversal
+    /// passed by: only if the host keeps saying so is there nothing to reverse.
+    NotFound,
+    /// A system was not available: send it again.
+    Later,
+    /// The host does not take it. That settles nothing: it is sent again, and somebody must call the acquirer.
+    Refuses,
+}
+
+/// What the cashier is to do, and the error under which the bus tells of a decline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Advice {
+    /// The error's stable name.
+    pub error: &'static str,
+    /// What the register may do next.
+    pub retry: Retry,
+    /// What to tell the cashier; of an approval only what must be done besides, or nothing.
+    pub text: &'static str,
+}
+
+/// One response code: what it means, and what to tell customer and cashier.
 ///
 /// The customer's text never says what would accuse: a lost, stolen or suspicious card is just declined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +63,25 @@ pub struct Meaning {
     pub meaning: &'static str,
     /// What it decides.
     pub action: Action,
-    /// The key of the customer's text.
+    /// What it says in the answer to a reversal.
+    pub on_reversal: OnReversal,
+    /// What to tell the customer.
     pub customer: &'static str,
-    /// The key of the cashier's text.
-    pub cashier: &'static str,
-    /// Whether the same message may be answered otherwise a little later: a system was not available.
-    pub is_passing: bool,
+    /// What to tell the cashier.
+    pub cashier: Advice,
+}
+
+impl Meaning {
+    /// The meaning of the code in this text, such as an answer in the journal has it. A code that nobody here knows is
+    /// a decline.
+    pub fn of(code: &str) -> &'static Self {
+        MEANINGS.iter().find(|meaning| meaning.code == code).unwrap_or(&UNKNOWN)
+    }
+
+    const fn on_reversal(mut self, on_reversal: OnReversal) -> Self {
+        self.on_reversal = on_reversal;
+        self
+    }
 }
 
 /// The response code that an answer carries: two characters (an 2).
@@ -56,14 +99,9 @@ impl ResponseCode {
         message.bytes(39).and_then(Self::new).ok_or(MalformedAnswer::Field(39))
     }
 
-    /// The two characters, as the Authorisation Response Code takes them over (EMV Book 4, 12.2.1).
-    pub fn characters(self) -> [u8; 2] {
-        self.0
-    }
-
-    /// What it means. A code that nobody here knows is a decline.
+    /// What it means.
     pub fn meaning(self) -> &'static Meaning {
-        MEANINGS.iter().find(|meaning| meaning.code.as_bytes() == self.0).unwrap_or(&UNKNOWN)
+        Meaning::of(&self.to_string())
     }
 }
 
@@ -79,79 +117,108 @@ impl fmt::Debug for ResponseCode {
     }
 }
 
-const UNKNOWN: Meaning = code("", "Unknown response code", Action::Decline, "declined", "declined");
+const fn advice(error: &'static str, retry: Retry, text: &'static str) -> Advice {
+    Advice { error, retry, text }
+}
+
+const APPROVED: Advice = advice("ApprovedOnline", Retry::Never, "");
+const CHECK_IDENTITY: Advice = advice("ApprovedOnline", Retry::Never, "check the customer's identity");
+const COLLECT_THE_REST: Advice = advice("ApprovedOnline", Retry::Never, "collect the rest otherwise");
+const DECLINED: Advice = advice("DeclinedOnline", Retry::NewToken, "declined by the issuer; ask for another card");
+const CHECK_AMOUNT: Advice = advice("AmountRefused", Retry::NewToken, "the issuer refuses the amount; check it");
+const INSERT_CARD: Advice =
+    advice("InsertCard", Retry::NewToken, "the issuer wants the card inserted; insert it, or ask for another card");
+const TRY_LATER: Advice = advice(
+    "IssuerUnavailable",
+    Retry::NewToken,
+    "the issuer can't be reached; try again later, or ask for another card",
+);
+const CALL_ISSUER: Advice =
+    advice("CallIssuer", Retry::AfterOperator, "declined; the issuer asks to be called before the card is tried again");
+const KEEP_CARD: Advice =
+    advice("KeepCard", Retry::NewToken, "declined; the issuer asks you to keep the card, if that is safe");
+const CALL_ACQUIRER: Advice =
+    advice("CallAcquirer", Retry::AfterOperator, "the acquirer refuses this terminal's request; call the acquirer");
+
+const UNKNOWN: Meaning = code("", "Unknown response code", Action::Decline, "Not authorised", DECLINED);
 
 const fn code(
     code: &'static str,
     meaning: &'static str,
     action: Action,
     customer: &'static str,
-    cashier: &'static str,
+    cashier: Advice,
 ) -> Meaning {
-    Meaning { code, meaning, action, customer, cashier, is_passing: false }
+    Meaning { code, meaning, action, on_reversal: Refuses, customer, cashier }
 }
 
-const fn passing(code: &'static str, meaning: &'static str) -> Meaning {
-    Meaning { code, meaning, action: Action::Decline, customer: "try-later", cashier: "try-later", is_passing: true }
+/// A code of systems that are not available just now.
+const fn passing(number: &'static str, meaning: &'static str) -> Meaning {
+    code(number, meaning, Decline, "Please try again later", TRY_LATER).on_reversal(Later)
 }
 
 use Action::{Approve, ApprovePartially, ApproveWithIdentification, Decline, PickUp, ReferToIssuer};
+use OnReversal::{Later, NotFound, Refuses, Settles, SettlesRepeat};
 
 /// Every code known here (ISO 8583:1987, Annex A, and what the schemes added to it).
+///
+/// Of those that answer a reversal, 00 alone says that it is done. 94 says so to a repeat. 25 and 76 say that there is
+/// nothing to take back. 21 looks like that, and is what schemes say where the transaction could not be backed out.
+#[rustfmt::skip]
 pub const MEANINGS: &[Meaning] = &[
-    code("00", "Approved", Approve, "approved", "approved"),
-    code("01", "Refer to card issuer", ReferToIssuer, "contact-your-bank", "call-issuer"),
-    code("02", "Refer to card issuer, special condition", ReferToIssuer, "contact-your-bank", "call-issuer"),
-    code("03", "Invalid merchant", Decline, "not-possible-here", "call-acquirer"),
-    code("04", "Pick up card", PickUp, "declined", "keep-card"),
-    code("05", "Do not honour", Decline, "declined", "declined"),
+    code("00", "Approved", Approve, "Approved", APPROVED).on_reversal(Settles),
+    code("01", "Refer to card issuer", ReferToIssuer, "Please contact your bank", CALL_ISSUER),
+    code("02", "Refer to card issuer, special condition", ReferToIssuer, "Please contact your bank", CALL_ISSUER),
+    code("03", "Invalid merchant", Decline, "Not possible here", CALL_ACQUIRER),
+    code("04", "Pick up card", PickUp, "Not authorised", KEEP_CARD),
+    code("05", "Do not honour", Decline, "Not authorised", DECLINED),
     passing("06", "Error"),
-    code("07", "Pick up card, special condition", PickUp, "declined", "keep-card"),
-    code("08", "Honour with identification", ApproveWithIdentification, "show-identification", "check-identification"),
-    code("10", "Approved for partial amount", ApprovePartially, "approved-partially", "collect-the-rest"),
-    code("11", "Approved (VIP)", Approve, "approved", "approved"),
-    code("12", "Invalid transaction", Decline, "not-possible-here", "declined"),
-    code("13", "Invalid amount", Decline, "declined", "check-amount"),
-    code("14", "Invalid card number", Decline, "card-not-valid", "declined"),
-    code("15", "No such issuer", Decline, "card-not-valid", "declined"),
-    code("16", "Approved, update track 3", Approve, "approved", "approved"),
+    code("07", "Pick up card, special condition", PickUp, "Not authorised", KEEP_CARD),
+    code("08", "Honour with identification", ApproveWithIdentification, "Approved, please show identification", CHECK_IDENTITY),
+    code("10", "Approved for partial amount", ApprovePartially, "Approved in part", COLLECT_THE_REST),
+    code("11", "Approved (VIP)", Approve, "Approved", APPROVED),
+    code("12", "Invalid transaction", Decline, "Not possible here", DECLINED),
+    code("13", "Invalid amount", Decline, "Not authorised", CHECK_AMOUNT),
+    code("14", "Invalid card number", Decline, "Card not valid", DECLINED),
+    code("15", "No such issuer", Decline, "Card not valid", DECLINED),
+    code("16", "Approved, update track 3", Approve, "Approved", APPROVED),
     passing("19", "Re-enter transaction"),
-    code("21", "No action taken", Decline, "declined", "declined"),
-    code("25", "Unable to locate record", Decline, "declined", "declined"),
-    code("30", "Format error", Decline, "not-possible-here", "call-acquirer"),
-    code("39", "No credit account", Decline, "declined", "declined"),
-    code("41", "Lost card", PickUp, "declined", "keep-card"),
-    code("43", "Stolen card", PickUp, "declined", "keep-card"),
-    code("46", "Closed account", Decline, "contact-your-bank", "declined"),
-    code("51", "Insufficient funds", Decline, "insufficient-funds", "declined"),
-    code("52", "No current account", Decline, "declined", "declined"),
-    code("53", "No savings account", Decline, "declined", "declined"),
-    code("54", "Expired card", Decline, "card-expired", "declined"),
-    code("55", "Incorrect PIN", Decline, "incorrect-pin", "declined"),
-    code("57", "Transaction not permitted to cardholder", Decline, "not-permitted", "declined"),
-    code("58", "Transaction not permitted to terminal", Decline, "not-possible-here", "call-acquirer"),
-    code("59", "Suspected fraud", Decline, "declined", "declined"),
-    code("61", "Exceeds amount limit", Decline, "limit-exceeded", "declined"),
-    code("62", "Restricted card", Decline, "not-permitted", "declined"),
-    code("63", "Security violation", Decline, "declined", "call-acquirer"),
+    code("21", "No action taken", Decline, "Not authorised", DECLINED),
+    code("25", "Unable to locate record", Decline, "Not authorised", DECLINED).on_reversal(NotFound),
+    code("30", "Format error", Decline, "Not possible here", CALL_ACQUIRER),
+    code("39", "No credit account", Decline, "Not authorised", DECLINED),
+    code("41", "Lost card", PickUp, "Not authorised", KEEP_CARD),
+    code("43", "Stolen card", PickUp, "Not authorised", KEEP_CARD),
+    code("46", "Closed account", Decline, "Please contact your bank", DECLINED),
+    code("51", "Insufficient funds", Decline, "Insufficient funds", DECLINED),
+    code("52", "No current account", Decline, "Not authorised", DECLINED),
+    code("53", "No savings account", Decline, "Not authorised", DECLINED),
+    code("54", "Expired card", Decline, "Card expired", DECLINED),
+    code("55", "Incorrect PIN", Decline, "Incorrect PIN", DECLINED),
+    code("57", "Transaction not permitted to cardholder", Decline, "Not permitted with this card", DECLINED),
+    code("58", "Transaction not permitted to terminal", Decline, "Not possible here", CALL_ACQUIRER),
+    code("59", "Suspected fraud", Decline, "Not authorised", DECLINED),
+    code("61", "Exceeds amount limit", Decline, "Limit exceeded", DECLINED),
+    code("62", "Restricted card", Decline, "Not permitted with this card", DECLINED),
+    code("63", "Security violation", Decline, "Not authorised", CALL_ACQUIRER),
     // Also how an issuer asks for the cardholder to be verified over the contact interface.
-    code("65", "Exceeds frequency limit", Decline, "insert-card", "insert-card"),
-    code("70", "PIN data required", Decline, "insert-card", "insert-card"),
-    code("75", "PIN tries exceeded", Decline, "contact-your-bank", "declined"),
-    code("76", "Unable to locate previous message", Decline, "declined", "declined"),
-    code("78", "Card blocked or not yet in use", Decline, "contact-your-bank", "declined"),
-    code("82", "Card authentication failed", Decline, "declined", "declined"),
-    code("85", "No reason to decline", Approve, "approved", "approved"),
+    code("65", "Exceeds frequency limit", Decline, "Please insert card", INSERT_CARD),
+    code("70", "PIN data required", Decline, "Please insert card", INSERT_CARD),
+    code("75", "PIN tries exceeded", Decline, "Please contact your bank", DECLINED),
+    code("76", "Unable to locate previous message", Decline, "Not authorised", DECLINED).on_reversal(NotFound),
+    code("78", "Card blocked or not yet in use", Decline, "Please contact your bank", DECLINED),
+    code("82", "Card authentication failed", Decline, "Not authorised", DECLINED),
+    code("85", "No reason to decline", Approve, "Approved", APPROVED),
     passing("91", "Issuer or switch inoperative"),
     passing("92", "No route to the issuer"),
-    code("93", "Violation of law", Decline, "declined", "declined"),
-    code("94", "Duplicate transmission", Decline, "declined", "call-acquirer"),
+    code("93", "Violation of law", Decline, "Not authorised", DECLINED),
+    code("94", "Duplicate transmission", Decline, "Not authorised", CALL_ACQUIRER).on_reversal(SettlesRepeat),
     passing("96", "System malfunction"),
-    code("1A", "Additional customer authentication required", Decline, "insert-card", "insert-card"),
-    code("N7", "Card verification value does not match", Decline, "declined", "declined"),
-    code("R0", "Stop payment order", Decline, "contact-your-bank", "declined"),
-    code("R1", "Revocation of authorisation order", Decline, "contact-your-bank", "declined"),
-    code("R3", "Revocation of all authorisations order", Decline, "contact-your-bank", "declined"),
+    code("1A", "Additional customer authentication required", Decline, "Please insert card", INSERT_CARD),
+    code("N7", "Card verification value does not match", Decline, "Not authorised", DECLINED),
+    code("R0", "Stop payment order", Decline, "Please contact your bank", DECLINED),
+    code("R1", "Revocation of authorisation order", Decline, "Please contact your bank", DECLINED),
+    code("R3", "Revocation of all authorisations order", Decline, "Please contact your bank", DECLINED),
 ];
 
 #[cfg(test)]
@@ -176,7 +243,13 @@ mod tests {
     #[test]
     fn no_customer_is_told_that_a_card_is_lost_stolen_or_kept() {
         for code in ["04", "07", "41", "43", "59"] {
-            assert_eq!(ResponseCode::new(code.as_bytes()).unwrap().meaning().customer, "declined");
+            assert_eq!(Meaning::of(code).customer, "Not authorised");
         }
+    }
+
+    #[test]
+    fn only_four_codes_can_end_a_reversal() {
+        let settling = MEANINGS.iter().filter(|meaning| !matches!(meaning.on_reversal, Later | Refuses));
+        assert_eq!(settling.map(|meaning| meaning.code).collect::<Vec<_>>(), ["00", "25", "76", "94"]);
     }
 }

@@ -5,17 +5,17 @@ use jiff::Timestamp;
 
 use super::authorisation::{amount, processing_code};
 use super::config::{CardAcceptor, HostConfig};
-use super::exchange::Expected;
 use super::failure::MalformedAnswer;
 use super::iso8583::{Message, Mti};
-use super::response_code::ResponseCode;
+use super::response_code::{OnReversal, ResponseCode};
 use super::when;
-use crate::terminal::{Currency, OnlineRequest, Stan, TransactionType};
+use crate::terminal::{Currency, OnlineRequest, Rrn, Stan, TransactionType};
 
 /// A reversal of an authorisation that may have been approved and must not stand: 0400, repeated as 0401.
 ///
-/// It travels under a STAN of its own, the same in every repeat, and under the retrieval reference number of the request
-/// that it takes back. Field 90, Original Data Elements, names that request.
+/// It travels under a STAN of its own, the same in every repeat, and under the retrieval reference number by which the
+/// acquirer knows the request that it takes back: the one that the acquirer assigned, where it did and its answer
+/// arrived, and otherwise the one that the request had. Field 90, Original Data Elements, names that request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reversal {
     /// Field 11: the reversal's own number.
@@ -24,8 +24,10 @@ pub struct Reversal {
     pub at: Timestamp,
     /// Whether it may have been sent before: then this is a repeat, 0401.
     pub is_repeat: bool,
-    /// Fields 12, 13, 37, 41, 42 and 90: the request.
+    /// Fields 12, 13, 41, 42 and 90: the request.
     pub original: OnlineRequest,
+    /// Field 37: the retrieval reference number by which the acquirer knows the request.
+    pub rrn: Rrn,
     /// In field 3, as in the request.
     pub kind: TransactionType,
     /// Field 4: the amount of the request.
@@ -51,7 +53,7 @@ impl Reversal {
             .set(11, self.stan.to_string())
             .set(12, when::local_time(self.original.at, &acceptor.time_zone))
             .set(13, when::local_date(self.original.at, &acceptor.time_zone))
-            .set(37, self.original.rrn.as_str())
+            .set(37, self.rrn.as_str())
             .set_if(38, self.authorisation_code.as_deref())
             .set(49, format!("{:03}", self.currency.numeric()))
             .set(90, self.original_data_elements(config, acceptor))
@@ -66,16 +68,6 @@ impl Reversal {
         let acquirer = acceptor.acquirer_id.as_deref().unwrap_or_default();
         format!("{mti}{stan}{at}{acquirer:0>11}{:011}", 0)
     }
-
-    pub(super) fn expected(&self) -> Expected {
-        Expected {
-            mti: Mti::REVERSAL_REQUEST.answer(),
-            stan: self.stan,
-            terminal_id: self.original.acceptor.terminal_id.clone(),
-            rrn: Some(self.original.rrn.clone()),
-            amount: Some(self.amount),
-        }
-    }
 }
 
 /// The answer to a [`Reversal`].
@@ -83,17 +75,19 @@ impl Reversal {
 pub struct ReversalAnswer {
     /// Field 39.
     pub response_code: ResponseCode,
+    /// What it says: whether money may still stand, and what to do about it.
+    pub says: OnReversal,
 }
 
 impl ReversalAnswer {
-    /// Whether the host has taken note, so that nothing more is to be sent: it reversed, or it says that there is
-    /// nothing to reverse. Not so where a system behind it was not available: send the reversal again.
-    pub fn is_final(&self) -> bool {
-        !self.response_code.meaning().is_passing
-    }
-
-    pub(super) fn from_message(message: &Message) -> Result<Self, MalformedAnswer> {
-        Ok(Self { response_code: ResponseCode::of(message)? })
+    pub(super) fn from_message(message: &Message, reversal: &Reversal) -> Result<Self, MalformedAnswer> {
+        let response_code = ResponseCode::of(message)?;
+        let says = match response_code.meaning().on_reversal {
+            OnReversal::SettlesRepeat if reversal.is_repeat => OnReversal::Settles,
+            OnReversal::SettlesRepeat => OnReversal::Later,
+            says => says,
+        };
+        Ok(Self { response_code, says })
     }
 }
 
@@ -110,6 +104,7 @@ pub(super) mod tests {
             stan: request.stan.next(),
             at: "2026-07-21T12:31:05Z".parse().unwrap(),
             is_repeat: false,
+            rrn: request.rrn.clone(),
             original: OnlineRequest {
                 stan: request.stan,
                 rrn: request.rrn,
@@ -149,10 +144,25 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_host_that_is_not_available_has_not_taken_note() {
-        let answer = |code: &[u8]| ReversalAnswer { response_code: ResponseCode::new(code).unwrap() };
-        assert!(answer(b"00").is_final());
-        assert!(answer(b"25").is_final());
-        assert!(!answer(b"91").is_final());
+    fn only_a_host_that_took_the_reversal_settles_it() {
+        let says = |code: &str, is_repeat| {
+            let mut answer = Message::new(Mti::REVERSAL_REQUEST.answer());
+            answer.set(39, code);
+            ReversalAnswer::from_message(&answer, &Reversal { is_repeat, ..reversal(42) }).unwrap().says
+        };
+        assert_eq!(says("00", false), OnReversal::Settles);
+        assert_eq!((says("94", false), says("94", true)), (OnReversal::Later, OnReversal::Settles));
+        assert_eq!([says("25", true), says("76", false)], [OnReversal::NotFound; 2]);
+        assert_eq!([says("91", true), says("96", false)], [OnReversal::Later; 2]);
+        for refusal in ["05", "12", "21", "30", "58", "63", "ZZ"] {
+            assert_eq!(says(refusal, true), OnReversal::Refuses, "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_reversal_goes_by_the_reference_that_the_acquirer_gave() {
+        let rrn = Rrn::try_from("HOST00000042".to_owned()).unwrap();
+        let message = Reversal { rrn, ..reversal(42) }.to_message(&config(""), &acceptor());
+        assert_eq!(message.text(37), Some("HOST00000042"));
     }
 }

@@ -66,6 +66,7 @@ pub(crate) fn reversal(sale: &AuthorisationRequest) -> Reversal {
         stan: sale.stan.next(),
         at: sale.at,
         is_repeat: false,
+        rrn: sale.rrn.clone(),
         original: OnlineRequest {
             stan: sale.stan,
             rrn: sale.rrn.clone(),

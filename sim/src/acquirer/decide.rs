@@ -12,6 +12,9 @@ use crate::crypto::{Issuer, VerifiedCryptogram};
 /// What an answer takes over from its request.
 const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 37, 41, 42, 49, 70];
 
+/// The response code for what is done as asked.
+const APPROVED: &str = "00";
+
 /// The response code for a cryptogram that is wrong.
 const CARD_AUTHENTICATION_FAILED: &str = "82";
 
@@ -23,8 +26,9 @@ impl Desk {
         match request.mti.as_str() {
             "0100" | "0200" => self.authorise(request, &mut decision, &mut answer),
             "0400" | "0401" => {
-                let is_known = self.record(|ledger| reverse(ledger, request));
-                if decision.response == "00" && !is_known {
+                let is_taken = decision.response == APPROVED;
+                let is_known = self.record(|ledger| reverse(ledger, request, is_taken));
+                if is_taken && !is_known {
                     decision.response = "25".to_owned();
                 }
             }
@@ -35,6 +39,9 @@ impl Desk {
             }
         }
         answer.set(39, decision.response.as_bytes());
+        for (number, value) in decision.fields() {
+            answer.set(number, value);
+        }
         (decision, Some(answer))
     }
 
@@ -49,6 +56,7 @@ impl Desk {
             terminal_id: request.text(41).unwrap_or_default().to_owned(),
             stan: request.number(11).unwrap_or(0),
             rrn: request.text(37).unwrap_or_default().to_owned(),
+            own_rrn: decision.fields().find(|(number, _)| *number == 37).map(|(_, value)| value.to_owned()),
             pan: masked(pan(request).unwrap_or_default()),
             amount,
             currency: request.number(49).unwrap_or(0),
@@ -62,7 +70,7 @@ impl Desk {
                 decision.response = "94".to_owned();
             }
             let approved = match decision.response.as_str() {
-                "00" => amount,
+                APPROVED | "08" => amount,
                 "10" => amount * decision.partial_percent / 100,
                 _ => 0,
             };
@@ -74,7 +82,7 @@ impl Desk {
             }
         });
         if let (Some(verified), Ok(code)) = (verified, decision.response.as_bytes().try_into()) {
-            let is_approved = matches!(decision.response.as_str(), "00" | "10");
+            let is_approved = matches!(decision.response.as_str(), APPROVED | "08" | "10");
             let mut issuer_data = Writer::new();
             issuer_data.put(dict::ISSUER_AUTHENTICATION_DATA, &verified.issuer_authentication_data(is_approved, code));
             answer.set(55, issuer_data.into_bytes());
@@ -82,13 +90,13 @@ impl Desk {
     }
 }
 
-/// Takes a request back, and says whether there is one. It may be asked any number of times.
-fn reverse(ledger: &mut Ledger, reversal: &Message) -> bool {
+/// Takes a request back where that is allowed, and says whether there is one. It may be asked any number of times.
+fn reverse(ledger: &mut Ledger, reversal: &Message, is_allowed: bool) -> bool {
     ledger.reversals += 1;
     let stan = reversal.text(90).and_then(|original| original.get(4..10)?.parse().ok()).unwrap_or(0);
     let (terminal_id, rrn) = (reversal.text(41).unwrap_or_default(), reversal.text(37).unwrap_or_default());
     match ledger.original(terminal_id, rrn, stan) {
-        Some(entry) => entry.is_reversed = true,
+        Some(entry) => entry.is_reversed |= is_allowed,
         None => return false,
     }
     true

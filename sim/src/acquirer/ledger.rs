@@ -24,6 +24,8 @@ pub struct Entry {
     pub stan: u64,
     /// Retrieval Reference Number.
     pub rrn: String,
+    /// The reference that the acquirer gave it instead, if it did.
+    pub own_rrn: Option<String>,
     /// The PAN, first six and last four digits.
     pub pan: String,
     /// What was asked for, minor units.
@@ -69,9 +71,11 @@ impl Ledger {
         self.entries.iter().find(|entry| entry.rrn == rrn)
     }
 
-    /// The request of a terminal that a reversal means: by its reference and the original's STAN.
+    /// The request of a terminal that a reversal means: by its reference, the terminal's or the acquirer's, and the
+    /// original's STAN.
     pub(super) fn original(&mut self, terminal_id: &str, rrn: &str, stan: u64) -> Option<&mut Entry> {
-        let is_it = |entry: &&mut Entry| entry.terminal_id == terminal_id && entry.rrn == rrn && entry.stan == stan;
+        let is_known_as = |entry: &Entry| entry.rrn == rrn || entry.own_rrn.as_deref() == Some(rrn);
+        let is_it = |entry: &&mut Entry| entry.terminal_id == terminal_id && is_known_as(entry) && entry.stan == stan;
         self.entries.iter_mut().find(is_it)
     }
 }

@@ -1,5 +1,6 @@
 //! How the acquirer decides, and what becomes of its answer: rules, as data.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -124,6 +125,8 @@ pub(super) struct Decision {
     pub(super) response: String,
     /// How much of the amount `10` approves, in hundredths.
     pub(super) partial_percent: u64,
+    /// Fields of the answer, by number, that differ from what the acquirer would say.
+    fields: BTreeMap<String, String>,
     /// What becomes of the answer.
     pub(super) delivery: Delivery,
     /// How long the answer takes, milliseconds.
@@ -132,7 +135,20 @@ pub(super) struct Decision {
 
 impl Default for Decision {
     fn default() -> Self {
-        Self { response: "00".to_owned(), partial_percent: 50, delivery: Delivery::Answer, delay_ms: 0 }
+        Self {
+            response: "00".to_owned(),
+            partial_percent: 50,
+            fields: BTreeMap::new(),
+            delivery: Delivery::Answer,
+            delay_ms: 0,
+        }
+    }
+}
+
+impl Decision {
+    /// Fields of the answer that differ. A key that is no number is none.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (u8, &str)> {
+        self.fields.iter().filter_map(|(number, value)| Some((number.parse().ok()?, value.as_str())))
     }
 }
 

@@ -7,11 +7,14 @@ use emv::kernel::Cvm;
 use emv::tlv::Tlvs;
 
 use super::super::handle::Reply;
-use super::super::{Card, Fault, HostFailure, Input, OnlineRequest, Retry, Reversal, Token, Transaction, tap_result};
+use super::super::{
+    Card, Event, Fault, HostFailure, Input, OnlineRequest, Record, Retry, Reversal, ReversalFailure, Token,
+    Transaction, tap_result,
+};
 use super::answering::send;
 use super::{Engine, Message, Open};
 use crate::upstream::{
-    self, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, NetworkPurpose, NetworkRequest,
+    self, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, NetworkPurpose, NetworkRequest, OnReversal,
     ReversalAnswer, icc_data,
 };
 
@@ -20,29 +23,42 @@ impl Engine {
     pub(super) fn authorise(&mut self, token: &Token, online: &OnlineRequest) {
         let Some(request) = self.open.get_mut(token).and_then(|open| authorisation_request(open, online)) else {
             // The kernel wants to go online with a record that names no card, or with a PIN.
-            tracing::error!(
-                token = token.as_str(),
-                "the kernel's outcome can't be sent: it lacks a card number, or wants a PIN"
-            );
-            return self.feed(token, Input::HostFailed(HostFailure::NotSent));
+            let reason = "the kernel's outcome can't be sent: it lacks a card number, or wants a PIN".to_owned();
+            tracing::error!(token = token.as_str(), reason);
+            return self.feed(token, Input::HostFailed { failure: HostFailure::NotSent, reason });
         };
-        let (host, inbox, token) = (self.host.clone(), self.inbox.clone(), token.clone());
+        let mut asked = self.host.begin(&request);
+        let (inbox, token) = (self.inbox.clone(), token.clone());
         tokio::spawn(async move {
-            let answer = host.authorise(&request).await;
+            let answer = asked.answer().await;
+            let is_answered = answer.is_ok();
             // Where the engine has stopped meanwhile, the next start reverses.
-            let _ = inbox.send(Message::Answer(token, answer));
+            let _ = inbox.send(Message::Answer(token.clone(), answer));
+            if !is_answered && let Some(late) = asked.late_answer().await {
+                let _ = inbox.send(Message::Answer(token, Ok(late)));
+            }
         });
     }
 
     pub(super) fn host_answered(&mut self, token: &Token, answer: Result<AuthorisationAnswer, HostError>) {
         let input = match answer {
+            Ok(answer) if !self.open.contains_key(token) => return self.note_late_answer(token, &answer),
             Ok(answer) => Input::HostAnswered(answer.to_journal()),
             Err(error) => {
                 tracing::warn!(token = token.as_str(), %error, "no authorisation");
-                Input::HostFailed(HostFailure::from(&error))
+                Input::HostFailed { failure: HostFailure::from(&error), reason: error.to_string() }
             }
         };
         self.feed(token, input);
+    }
+
+    /// Writes down an answer that came when its transaction was done.
+    fn note_late_answer(&mut self, token: &Token, answer: &AuthorisationAnswer) {
+        let event = Event::LateAnswer(answer.to_journal());
+        let record = Record { at: (self.inputs.now)(), token: token.clone(), event };
+        if let Err(error) = self.journal.append(&[record]) {
+            self.journal_failed(&error);
+        }
     }
 
     /// Sends an echo test; the caller hears when the host answers.
@@ -74,16 +90,21 @@ impl Engine {
 
     pub(super) fn reversal_answered(&mut self, token: &Token, answer: Result<ReversalAnswer, HostError>) {
         let input = match answer {
-            Ok(answer) if answer.is_final() => {
-                Input::ReversalAnswered { response_code: answer.response_code.to_string() }
-            }
-            Ok(answer) => {
-                tracing::warn!(token = token.as_str(), code = %answer.response_code, "the host puts a reversal off");
-                Input::ReversalFailed
+            Ok(ReversalAnswer { response_code, says }) => {
+                let (meaning, response_code) = (response_code.meaning().meaning, response_code.to_string());
+                match says {
+                    OnReversal::Settles => Input::ReversalAnswered { response_code },
+                    OnReversal::NotFound => Input::ReversalNotFound { response_code },
+                    OnReversal::Later | OnReversal::SettlesRepeat | OnReversal::Refuses => {
+                        tracing::warn!(token = token.as_str(), response_code, meaning, "a reversal is not taken");
+                        let reason = meaning.to_owned();
+                        Input::ReversalFailed(ReversalFailure { reason, response_code: Some(response_code) })
+                    }
+                }
             }
             Err(error) => {
                 tracing::warn!(token = token.as_str(), %error, "a reversal was not answered; it is sent again");
-                Input::ReversalFailed
+                Input::ReversalFailed(ReversalFailure { reason: error.to_string(), response_code: None })
             }
         };
         self.feed(token, input);
@@ -91,11 +112,13 @@ impl Engine {
 
     fn reversal_message(&self, transaction: &Transaction, reversal: &Reversal, is_repeat: bool) -> upstream::Reversal {
         let request = transaction.request();
+        let original = transaction.online_request().expect("only what was requested is reversed").clone();
         upstream::Reversal {
             stan: reversal.stan,
             at: reversal.at,
             is_repeat,
-            original: transaction.online_request().expect("only what was requested is reversed").clone(),
+            rrn: transaction.rrn().unwrap_or(&original.rrn).clone(),
+            original,
             kind: request.kind,
             amount: request.amount,
             currency: request.currency,

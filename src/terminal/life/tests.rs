@@ -74,6 +74,27 @@ fn in_short(output: &Output) -> String {
     }
 }
 
+fn not_sent() -> Input {
+    Input::HostFailed { failure: HostFailure::NotSent, reason: "the acquirer can't be reached".to_owned() }
+}
+
+fn no_answer() -> Input {
+    Input::HostFailed { failure: HostFailure::NoAnswer, reason: "the response time-out passed".to_owned() }
+}
+
+fn reversal_fails(response_code: Option<&str>) -> Input {
+    let response_code = response_code.map(str::to_owned);
+    Input::ReversalFailed(ReversalFailure { reason: "not taken".to_owned(), response_code })
+}
+
+fn taken() -> Input {
+    Input::ReversalAnswered { response_code: "00".to_owned() }
+}
+
+fn not_found() -> Input {
+    Input::ReversalNotFound { response_code: "25".to_owned() }
+}
+
 #[test]
 fn an_online_sale_is_written_before_it_is_sent_and_before_it_is_told() {
     let mut bench = Bench::open(purchase("t1"));
@@ -150,7 +171,7 @@ fn a_refusal_of_the_issuer_ends_without_reversal() {
 #[test]
 fn a_request_that_was_not_sent_needs_no_reversal() {
     let mut bench = Bench::at_the_bank(purchase("t1"));
-    assert_eq!(bench.step(Input::HostFailed(HostFailure::NotSent)), ["write completed", "publish"]);
+    assert_eq!(bench.step(not_sent()), ["note online_failed", "write completed", "publish"]);
     assert_eq!(bench.life.transaction().ending().unwrap().reason, Reason::UnableToGoOnline);
 }
 
@@ -158,19 +179,53 @@ fn a_request_that_was_not_sent_needs_no_reversal() {
 fn a_missing_answer_is_reversed_until_the_acquirer_takes_it() {
     let mut bench = Bench::at_the_bank(purchase("t1"));
     assert_eq!(
-        bench.step(Input::HostFailed(HostFailure::NoAnswer)),
-        ["write reversal_requested", "publish", "reverse 000002 first after 0ns"]
+        bench.step(no_answer()),
+        ["note online_failed", "write reversal_requested", "publish", "reverse 000002 first after 0ns"]
     );
-    for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+    let first = bench.step(reversal_fails(None));
+    assert_eq!(first, ["write reversal_failed", "publish", "reverse 000002 again after 1s"]);
+    for seconds in [2, 4, 8, 16, 32, 60, 60] {
         let again = format!("reverse 000002 again after {seconds}s");
-        assert_eq!(bench.step(Input::ReversalFailed), [again]);
+        assert_eq!(bench.step(reversal_fails(None)), [again], "the same failure is written once");
     }
-    assert!(bench.handle(Input::HostAnswered(approval())).is_err(), "an approval that comes late stays unheard");
+    assert_eq!(bench.step(Input::HostAnswered(approval())), ["note late_answer"], "and it changes nothing");
     assert_eq!(bench.result(), None);
-    assert_eq!(
-        bench.step(Input::ReversalAnswered { response_code: "00".to_owned() }),
-        ["note reversal_answered", "write completed", "publish"]
-    );
+    assert_eq!(bench.step(taken()), ["note reversal_answered", "write completed", "publish"]);
+    assert_eq!(bench.result(), Some(FinalResult::Reversed));
+}
+
+#[test]
+fn a_reversal_that_the_acquirer_refuses_is_shown_and_goes_on_until_it_is_taken() {
+    let mut bench = Bench::at_the_bank(purchase("t1"));
+    bench.step(no_answer());
+    bench.step(reversal_fails(Some("91")));
+    assert_eq!(bench.life.transaction().fault(), None, "later is no refusal");
+    for _ in 0..100 {
+        bench.step(reversal_fails(Some("30")));
+    }
+    assert_eq!(bench.life.transaction().phase(), Phase::Reversing);
+    assert_eq!(bench.life.transaction().fault().map(|fault| fault.name), Some("ReversalRefused"));
+    bench.step(taken());
+    assert_eq!(bench.life.transaction().fault().map(|fault| fault.name), Some("Reversed"));
+}
+
+#[test]
+fn an_acquirer_that_knows_of_nothing_to_take_back_is_believed_when_it_keeps_saying_so() {
+    let mut bench = Bench::at_the_bank(purchase("t1"));
+    bench.step(no_answer());
+    let mut pauses = Vec::new();
+    for _ in 1..Life::BELIEVED_WHEN_NOT_FOUND {
+        pauses.extend(bench.step(not_found()).pop());
+    }
+    let again = |seconds: u32| format!("reverse 000002 again after {seconds}s");
+    assert_eq!(pauses, [1, 2, 4, 8, 16].map(again));
+    // It found it after all, and is not available: that counts anew.
+    bench.step(reversal_fails(Some("96")));
+    for _ in 1..Life::BELIEVED_WHEN_NOT_FOUND {
+        bench.step(not_found());
+        assert_eq!(bench.result(), None);
+    }
+    assert_eq!(bench.step(not_found()), ["note reversal_answered", "write completed", "publish"]);
     assert_eq!(bench.result(), Some(FinalResult::Reversed));
 }
 
@@ -191,7 +246,7 @@ fn a_partial_approval_is_taken_only_by_a_caller_who_wants_it() {
 }
 
 #[test]
-fn cancelling_ends_at_once_before_the_bank_and_reverses_after() {
+fn cancelling_ends_at_once_before_the_bank_and_not_at_all_after() {
     let mut armed = Bench::open(purchase("t1"));
     armed.outputs();
     assert_eq!(armed.step(Input::Cancel), ["disarm", "write completed", "publish"]);
@@ -200,15 +255,48 @@ fn cancelling_ends_at_once_before_the_bank_and_reverses_after() {
     let mut reading = Bench::at_the_card(purchase("t1"));
     assert_eq!(reading.step(Input::Cancel), ["disarm", "write completed", "publish"]);
 
-    let mut asking = Bench::at_the_bank(purchase("t1"));
-    assert_eq!(asking.step(Input::Cancel), ["write reversal_requested", "publish", "reverse 000002 first after 0ns"]);
-    assert!(asking.handle(Input::Cancel).is_err(), "once is enough");
-
     let mut done = Bench::at_the_bank(purchase("t1"));
     done.step(Input::HostAnswered(approval()));
     let refused = done.handle(Input::Cancel).unwrap_err();
     assert_eq!(crate::terminal::Fault::from(refused).name, "AlreadyDone");
     assert_eq!(done.result(), Some(FinalResult::Approved));
+}
+
+#[test]
+fn cancelling_while_the_bank_is_asked_waits_for_its_answer_and_takes_back_what_it_approved() {
+    let reverses = ["write reversal_requested", "publish", "reverse 000002 first after 0ns"];
+    for (answer, noted, outputs, result) in [
+        (Input::HostAnswered(approval()), "note online_answered", &reverses[..], None),
+        (no_answer(), "note online_failed", &reverses, None),
+        (
+            Input::HostAnswered(refusal()),
+            "note online_answered",
+            &["write completed", "publish"],
+            Some(FinalResult::Declined),
+        ),
+        (not_sent(), "note online_failed", &["write completed", "publish"], Some(FinalResult::Cancelled)),
+    ] {
+        let mut bench = Bench::at_the_bank(purchase("t1"));
+        assert_eq!(bench.step(Input::Cancel), ["write cancel_requested", "publish"], "nothing overtakes the request");
+        assert!(bench.handle(Input::Cancel).is_err(), "once is enough");
+        let mut followed = bench.step(answer);
+        assert_eq!(followed.remove(0), noted);
+        assert_eq!(followed, outputs);
+        assert_eq!(bench.result(), result);
+        if let Some(reversal) = bench.life.transaction().reversal() {
+            assert_eq!(reversal.reason, ReversalReason::CancelledByCaller);
+        }
+    }
+}
+
+#[test]
+fn a_card_is_not_presented_again_for_what_was_cancelled() {
+    let mut bench = Bench::at_the_card(purchase("t1"));
+    let asks = CardRead { present_again: true, ..tap("t1", TapOutcome::OnlineRequest) };
+    bench.step(Input::CardRead(Box::new(asks)));
+    bench.step(Input::Cancel);
+    bench.step(Input::HostAnswered(refusal()));
+    assert_eq!(bench.result(), Some(FinalResult::Declined));
 }
 
 #[test]
@@ -331,9 +419,9 @@ fn no_order_of_inputs_breaks_the_machine() {
                 6 => Input::HostAnswered(refusal()),
                 7 => Input::HostAnswered(Answer { amount: Some(Amount::from(draw(2_000) as u32)), ..approval() }),
                 8 => Input::HostAnswered(approval()),
-                9 => Input::HostFailed(if draw(2) == 0 { HostFailure::NotSent } else { HostFailure::NoAnswer }),
-                10 => Input::ReversalAnswered { response_code: "00".to_owned() },
-                11 => Input::ReversalFailed,
+                9 => [not_sent(), no_answer()][draw(2) as usize].clone(),
+                10 => [taken(), not_found()][draw(2) as usize].clone(),
+                11 => reversal_fails([None, Some("30")][draw(2) as usize]),
                 12 => [Input::Cancel, Input::Deadline][draw(2) as usize].clone(),
                 _ => [Input::ReaderFailed, Input::InternalError][draw(2) as usize].clone(),
             };

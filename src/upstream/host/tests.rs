@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::io::DuplexStream;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
 use super::*;
 use crate::terminal::Stan;
 use crate::upstream::authorisation::tests::request;
@@ -11,7 +14,7 @@ use crate::upstream::config::tests::{acceptor, config};
 use crate::upstream::failure::MalformedAnswer;
 use crate::upstream::iso8583::{Framer, Mti, decode, encode};
 use crate::upstream::reversal::tests::reversal;
-use crate::upstream::{Decision, NetworkPurpose};
+use crate::upstream::{Decision, NetworkPurpose, OnReversal};
 
 /// The host's ends of the connections that the link makes; `None` where it could not connect.
 struct Connections {
@@ -100,10 +103,10 @@ async fn a_sale_a_reversal_and_an_echo_share_one_connection() {
     let ask = async {
         let answer = host.authorise(&request(1)).await.unwrap();
         assert_eq!((answer.decision, answer.authorisation_code.as_deref()), (Decision::Approved, Some("A1B2C3")));
-        assert!(host.reverse(&reversal(1)).await.unwrap().is_final());
+        assert_eq!(host.reverse(&reversal(1)).await.unwrap().says, OnReversal::Settles);
         let echo =
             NetworkRequest { stan: Stan::try_from(9).unwrap(), at: request(1).at, purpose: NetworkPurpose::EchoTest };
-        assert_eq!(host.manage(echo).await.unwrap().characters(), *b"00");
+        assert_eq!(host.manage(echo).await.unwrap().to_string(), "00");
     };
     tokio::join!(serve, ask);
 }
@@ -127,16 +130,90 @@ async fn requests_at_the_same_time_get_each_its_own_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_cannot_be_reached_was_sent_nothing_and_is_not_tried_again_at_once() {
+async fn what_can_wait_tries_a_host_that_cannot_be_reached_less_and_less_often() {
     let (host, _connections) = link(&[false, false, false]);
     let mut waited = Vec::new();
     for _ in 0..3 {
         let start = Instant::now();
-        let error = host.authorise(&request(1)).await.unwrap_err();
+        let error = host.reverse(&reversal(1)).await.unwrap_err();
         assert!(matches!(error, HostError::NotSent(NotSent::Connect { .. })), "{error}");
         waited.push(start.elapsed().as_millis());
     }
     assert_eq!(waited, [0, 250, 500]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_is_told_at_once_that_the_host_cannot_be_reached_however_many_reversals_wait_for_it() {
+    let (host, _connections) = link(&[false; 20]);
+    let start = Instant::now();
+    let reversals: Vec<_> = (1..=6)
+        .map(|stan| {
+            let host = host.clone();
+            tokio::spawn(
+                async move { (host.reverse(&reversal(10 * stan)).await.is_err(), start.elapsed().as_millis()) },
+            )
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for stan in 1..=3 {
+        let start = Instant::now();
+        let error = host.authorise(&request(stan)).await.unwrap_err();
+        assert!(matches!(error, HostError::NotSent(NotSent::Connect { .. })), "{error}");
+        assert_eq!(start.elapsed(), Duration::ZERO, "sale {stan}");
+    }
+    for reversal in reversals {
+        assert!(reversal.await.unwrap().0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_goes_before_the_reversals_that_wait() {
+    let (host, mut connections) = link(&[false]);
+    assert!(host.reverse(&reversal(10)).await.is_err());
+    assert!(connections.ends.recv().await.unwrap().is_none());
+    // These wait until a connection may be tried again; the sale tries it at once.
+    let reversals = [20, 30].map(|stan| {
+        let host = host.clone();
+        tokio::spawn(async move { host.reverse(&reversal(stan)).await })
+    });
+    tokio::task::yield_now().await;
+    let one = request(1);
+    let serve = async {
+        let mut end = connections.next().await;
+        let mut order = Vec::new();
+        for _ in 0..3 {
+            let request = end.request().await;
+            order.push(request.mti.to_string());
+            end.answer(&approval(&request)).await;
+        }
+        (end, order)
+    };
+    let ((_end, order), answer) = tokio::join!(serve, host.authorise(&one));
+    assert!(answer.unwrap().decision.is_approved());
+    assert_eq!(order, ["0100", "0400", "0400"]);
+    for reversal in reversals {
+        assert!(reversal.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_waits_no_longer_for_a_line_that_takes_nothing_than_for_a_connection() {
+    let (host, mut connections) = link(&[true, false, false, false, false, false]);
+    let (one, two) = (request(1), request(2));
+    // The host reads nothing, and the line holds 4096 bytes: reversals fill it.
+    let full = (0..60).map(|n| {
+        let host = host.clone();
+        tokio::spawn(async move { host.reverse(&reversal(100 + 10 * n)).await })
+    });
+    let full: Vec<_> = full.collect();
+    let end = connections.next().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let start = Instant::now();
+    let (one, two) = tokio::join!(host.authorise(&one), host.authorise(&two));
+    assert!(!one.unwrap_err().is_reversal_needed() && !two.unwrap_err().is_reversal_needed());
+    assert!(start.elapsed() <= Duration::from_secs(5), "{:?}", start.elapsed());
+    drop(end);
+    full.into_iter().for_each(|reversal| reversal.abort());
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,12 +226,13 @@ async fn a_connection_that_takes_too_long_was_sent_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_answer_is_nobodys_and_the_next_request_goes_on_the_same_connection() {
+async fn a_late_answer_is_told_and_the_next_request_goes_on_the_same_connection() {
     let (host, mut connections) = link(&[]);
-    let (first, second) = (request(1), request(2));
+    let second = request(2);
     let start = Instant::now();
+    let mut first = host.begin(&request(1));
     let mut end = {
-        let (end, answer) = tokio::join!(connections.next(), host.authorise(&first));
+        let (end, answer) = tokio::join!(connections.next(), first.answer());
         assert_eq!(answer, Err(NoAnswer::TimedOut.into()));
         end
     };
@@ -162,6 +240,7 @@ async fn a_late_answer_is_nobodys_and_the_next_request_goes_on_the_same_connecti
     let late = end.request().await;
     let serve = async {
         end.answer(&approval(&late)).await;
+        assert!(first.late_answer().await.unwrap().decision.is_approved());
         let request = end.request().await;
         assert_eq!(request.number(11), Some(2));
         end.answer(&approval(&request)).await;
@@ -245,32 +324,22 @@ async fn an_answer_that_is_no_message_or_says_nothing_leaves_the_request_in_doub
 #[tokio::test(start_paused = true)]
 async fn a_request_that_nobody_waits_for_any_more_is_not_sent() {
     let (host, mut connections) = link(&[false]);
-    // The first attempt fails, so that the next request waits for the second; by then its caller is gone.
-    assert!(host.authorise(&request(1)).await.is_err());
-    let (two, three, four) = (request(2), request(3), request(4));
-    let given_up = async {
-        let waiting = host.authorise(&two);
-        assert!(
-            timeout(Duration::from_millis(300), async { tokio::join!(waiting, abandoned(&host, &three)) })
-                .await
-                .is_err()
-        );
-    };
+    // The first attempt fails, so that the next reversal waits for the second; by then its caller is gone.
+    assert!(host.reverse(&reversal(10)).await.is_err());
     assert!(connections.ends.recv().await.unwrap().is_none());
-    let (mut end, ()) = tokio::join!(connections.next(), given_up);
+    assert!(timeout(Duration::from_millis(1), host.reverse(&reversal(20))).await.is_err());
+    let one = request(1);
     let serve = async {
-        assert_eq!(end.request().await.number(11), Some(2), "this one was sent before its caller went");
+        let mut end = connections.next().await;
         let request = end.request().await;
-        assert_eq!(request.number(11), Some(4));
+        assert_eq!(request.number(11), Some(1));
         end.answer(&approval(&request)).await;
+        end
     };
-    let ((), answer) = tokio::join!(serve, host.authorise(&four));
+    let (end, answer) = tokio::join!(serve, host.authorise(&one));
     assert!(answer.is_ok());
-}
-
-/// Asks, and goes away at once.
-async fn abandoned(host: &Host, request: &AuthorisationRequest) {
-    let _ = timeout(Duration::from_millis(1), host.authorise(request)).await;
+    drop(host);
+    assert!({ end }.is_closed().await, "and nothing else came");
 }
 
 #[tokio::test(start_paused = true)]

@@ -66,6 +66,7 @@ pub enum Filler {
 /// header = "4-ascii"       # the length header: 2 or 4, binary or ascii
 /// tpdu = "6000010000"
 /// fields = { 39 = "n2" }   # this acquirer packs the response code
+/// echo = [7, 42]           # and assigns retrieval reference numbers of its own
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
@@ -87,7 +88,14 @@ pub struct Dialect {
     pub filler: Filler,
     /// Fields whose format is not the standard's.
     pub fields: BTreeMap<u8, Format>,
+    /// Fields that an answer gives back as the request had them, where it has them. Besides, the STAN (11), the
+    /// terminal (41), the currency (49) and the amount (4) always must agree, whatever the dialect.
+    pub echo: Vec<u8>,
 }
+
+/// Fields that a host may or may not give back as they were. The retrieval reference number (37) is one: some hosts
+/// assign their own.
+const MAY_BE_ECHOED: &[u8] = &[3, 7, 12, 13, 32, 37, 42];
 
 impl Dialect {
     /// Text throughout: digits as characters, bitmap and binary fields in hexadecimal.
@@ -107,6 +115,7 @@ impl Dialect {
             binary: Binary::Raw,
             filler: Filler::LeftZero,
             fields: BTreeMap::new(),
+            echo: vec![37],
         }
     }
 
@@ -130,6 +139,9 @@ pub enum InvalidDialect {
     /// A value of `fields` is not a format.
     #[error("field {0}: {1}")]
     Format(u8, InvalidFormat),
+    /// A field that no answer is held to.
+    #[error("echo: field {0} is none of those that an answer may be held to: {MAY_BE_ECHOED:?}")]
+    Echo(u8),
 }
 
 #[derive(Deserialize)]
@@ -154,6 +166,7 @@ struct Settings {
     filler: Option<Filler>,
     #[serde(default)]
     fields: BTreeMap<String, String>,
+    echo: Option<Vec<u8>>,
 }
 
 impl Preset {
@@ -201,6 +214,9 @@ impl TryFrom<Settings> for Dialect {
             let format = format.parse().map_err(|error| InvalidDialect::Format(number, error))?;
             Ok((number, format))
         });
+        if let Some(number) = settings.echo.iter().flatten().find(|number| !MAY_BE_ECHOED.contains(number)) {
+            return Err(InvalidDialect::Echo(*number));
+        }
         Ok(Self {
             header: settings.header.unwrap_or(preset.header),
             tpdu: settings.tpdu.or(preset.tpdu),
@@ -211,6 +227,7 @@ impl TryFrom<Settings> for Dialect {
             binary: settings.binary.unwrap_or(preset.binary),
             filler: settings.filler.unwrap_or(preset.filler),
             fields: fields.collect::<Result<_, InvalidDialect>>()?,
+            echo: settings.echo.unwrap_or(preset.echo),
         })
     }
 }
@@ -221,14 +238,14 @@ mod tests {
 
     #[test]
     fn a_dialect_is_a_preset_and_what_differs_from_it() {
-        let text =
-            "preset = 'bcd'\nheader = '4-ascii'\ntpdu = '6000010000'\nfiller = 'right-f'\nfields = { 39 = 'n2' }";
+        let text = "preset = 'bcd'\nheader = '4-ascii'\ntpdu = '6000010000'\nfiller = 'right-f'\nfields = { 39 = 'n2' }\necho = []";
         let dialect: Dialect = toml::from_str(text).unwrap();
         let expected = Dialect {
             header: LengthHeader::ASCII_4,
             tpdu: Some(Tpdu([0x60, 0x00, 0x01, 0x00, 0x00])),
             filler: Filler::RightF,
             fields: BTreeMap::from([(39, "n2".parse().unwrap())]),
+            echo: Vec::new(),
             ..Dialect::bcd()
         };
         assert_eq!(dialect, expected);
@@ -257,6 +274,7 @@ mod tests {
         assert!(error("preset = 'bcd'\ntpdu = '60'").contains("`60` is not a TPDU"));
         assert!(error("preset = 'bcd'\nfields = { 65 = 'n1' }").contains("`65` is not a field"));
         assert!(error("preset = 'bcd'\nfields = { 39 = 'q2' }").contains("field 39: `q2` is not a field format"));
+        assert!(error("preset = 'bcd'\necho = [37, 39]").contains("echo: field 39 is none of those"));
         assert!(error("preset = 'bcd'\ncolour = 'red'").contains("unknown field `colour`"));
     }
 }
