@@ -51,6 +51,35 @@ fn a_sale_is_approved_by_the_bank() {
 }
 
 #[test]
+fn a_second_daemon_leaves_the_first_ones_sale_its_journal_and_its_name_alone() {
+    let (terminal, register) =
+        register::start(Readers::Simulated(&["visa-online"]), rules("[[rule]]\nthen.delay_ms = 1500\n"), &[PATIENT]);
+    register.create("t1", eur("49.00")).unwrap();
+    register.when("t1", |transaction| transaction.state() == "authorising");
+
+    let ended = |mut command: Command| command.output().unwrap();
+    let same_journal = ended(terminal.command());
+    assert_eq!(same_journal.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&same_journal.stderr).contains("only one tenderd may own a journal"));
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let configuration = std::fs::read_to_string(terminal.file("tenderd.toml")).unwrap();
+    let folder = terminal.file("").display().to_string();
+    let other = elsewhere.path().join("tenderd.toml");
+    std::fs::write(&other, configuration.replace(&folder, &format!("{}/", elsewhere.path().display()))).unwrap();
+    let mut same_bus = Command::new(env!("CARGO_BIN_EXE_tenderd"));
+    same_bus.arg("--config").arg(&other).args(["--bus", terminal.bus_address()]);
+    let same_bus = ended(same_bus);
+    assert_eq!(same_bus.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&same_bus.stderr).contains("name already taken"), "{same_bus:?}");
+
+    assert_eq!(register.done("t1").result(), "approved");
+    let journal = terminal.file("journal.db");
+    let verified = terminal.tenderctl(&["journal", "verify", journal.to_str().unwrap()]);
+    assert_eq!(verified.status.code(), Some(0));
+}
+
+#[test]
 fn asking_again_with_the_same_token_starts_nothing() {
     let (terminal, register) = start(&["visa-online"]);
     let first = register.create("t1", eur("49.00")).unwrap();
