@@ -43,10 +43,11 @@ pub fn start(config: Arc<Config>) -> Result<Daemon, DaemonError> {
     let host = Host::start(config.host.clone(), config.card_acceptor.clone());
     let (events, readers) = mpsc::unbounded_channel();
     let (changes_in, changes) = mpsc::unbounded_channel();
-    let inputs = Inputs { readers, randomness: Box::new(random_seed), now: Box::new(Timestamp::now) };
+    let clock = Clock::start();
+    let inputs = Inputs { readers, clock, randomness: Box::new(random_seed), now: Box::new(Timestamp::now) };
     let (engine, terminal) = Engine::start(config.clone(), host, inputs, changes_in)?;
     let status = engine.status();
-    let readers = attach_readers(&config, events)?;
+    let readers = attach_readers(&config, clock, events)?;
     tokio::spawn(async move {
         engine.run().await;
         drop(readers);
@@ -60,8 +61,7 @@ struct Attached {
     _simulated: Vec<SimulatedReader>,
 }
 
-fn attach_readers(config: &Config, events: mpsc::UnboundedSender<Event>) -> std::io::Result<Attached> {
-    let clock = Clock::start();
+fn attach_readers(config: &Config, clock: Clock, events: mpsc::UnboundedSender<Event>) -> std::io::Result<Attached> {
     let pcsc = if config.readers.pcsc {
         Some(PcscReaders::start(pcsc::Settings::default(), clock, events.clone())?)
     } else {

@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tenderd::journal::Journal;
 use tenderd::terminal::{
-    Acceptor, Amount, Answer, CardRead, Context, Currency, Cvm, Event, FinalResult, HostFailure, Input, Life, Output,
-    Record, Request, ReversalFailure, Rrn, Stan, StanCounter, TapData, TapOutcome, Token, Transaction, TransactionType,
+    Acceptor, Amount, Answer, CardRead, Context, Currency, Cvm, Event, FinalResult, HostFailure, Input, Interruption,
+    Life, Output, Record, Request, ReversalFailure, Rrn, Stan, StanCounter, TapData, TapOutcome, Token, Transaction,
+    TransactionType,
 };
 
 const SEEDS: u64 = 120;
@@ -192,7 +193,7 @@ impl World {
 
     fn recover(&mut self, transaction: Transaction) -> Life {
         let context = Context { now: self.now, stans: &mut self.stans, acceptor: &acceptor() };
-        Life::recover(transaction, context).expect("the journal said it is unfinished")
+        Life::recover(transaction, Interruption::Restart, context).expect("the journal said it is unfinished")
     }
 
     /// Drives a life to its end, or until so many outputs were carried out.

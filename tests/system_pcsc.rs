@@ -8,8 +8,10 @@ mod register;
 mod terminal;
 
 use std::num::NonZeroU32;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-use pcscd::{Pcscd, isolated};
+use pcscd::{Pcscd, VirtualCard, isolated};
 use register::{Register, Transaction};
 use tender_sim::acquirer::Cryptogram;
 use tender_sim::card::{Card, Personality};
@@ -212,5 +214,60 @@ fn two_readers_serve_two_sales_at_once() {
             assert_eq!((sale.result().as_str(), sale.number("AmountApproved")), ("approved", amount));
         }
         register.reconcile(&terminal.acquirer.ledger());
+    });
+}
+
+/// Lays a card on reader 0 that answers the first command and then no more, until the sender is dropped.
+fn lay_a_card_that_falls_silent(pcscd: &Pcscd) -> (VirtualCard, mpsc::Sender<()>) {
+    let (speak, silence) = mpsc::channel::<()>();
+    let mut card = Card::new(&built_in("visa-online"));
+    let mut commands = 0;
+    let laid = pcscd.lay(0, move |command| {
+        commands += 1;
+        if commands > 1 {
+            let _ = silence.recv();
+        }
+        card.transmit(command).response
+    });
+    (laid, speak)
+}
+
+#[test]
+fn a_card_that_falls_silent_holds_neither_sale_nor_reader_nor_daemon() {
+    isolated("a_card_that_falls_silent_holds_neither_sale_nor_reader_nor_daemon", |pcscd| {
+        pcscd.start();
+        let changes = [("card_timeout_s = 60", "card_timeout_s = 5")];
+        let (mut terminal, register) = register::start(Readers::Pcsc, rules(""), &changes);
+        register.has_readers(&Pcscd::READERS);
+        let reader = Pcscd::READERS[0];
+
+        register.sell("silent", 1250, Some(reader)).unwrap();
+        let begun = Instant::now();
+        let (card, speak) = lay_a_card_that_falls_silent(pcscd);
+        let silent = register.done("silent");
+        assert!(matches!(&*silent.error(), "ReaderFailed" | "NoCard"), "{silent:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        register.reader_is(reader, "faulty");
+        assert_eq!(register.sell("refused", 700, Some(reader)).unwrap_err().name, "ReaderFailed");
+
+        drop((speak, card));
+        register.reader_is(reader, "idle");
+        pcscd.notices_an_empty(0);
+        register.sell("after", 700, Some(reader)).unwrap();
+        let mut slot = slot(pcscd, 0);
+        present(&mut slot, &built_in("visa-online"));
+        assert_eq!(register.done("after").result(), "approved");
+        slot.remove();
+        pcscd.notices_an_empty(0);
+
+        register.sell("cancelled", 700, Some(reader)).unwrap();
+        let (card, speak) = lay_a_card_that_falls_silent(pcscd);
+        register.when("cancelled", |sale| sale.state() == "card_seen");
+        register.cancel("cancelled").unwrap();
+        assert_eq!(register.done("cancelled").result(), "cancelled");
+        let asked = Instant::now();
+        assert!(terminal.stop().success());
+        assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
+        drop((speak, card));
     });
 }

@@ -36,6 +36,11 @@ pub use family::{Family, Indication};
 /// are legal for extended-length commands, and beyond this they are [`ChannelError::ResponseTooLong`].
 pub const RESPONSE_LEN_MAX: usize = 65_536;
 
+/// How long a reader or its card may take for one thing: longer than any card that works. The longest frame waiting
+/// time is 5 s (ISO/IEC 14443-4, 7.2), and EMV cards answer within 100 ms or so. A call of the PC/SC service has no
+/// time-out of its own and can't be broken off, so whoever waits must not wait for the call.
+pub const SILENCE_MAX: Duration = Duration::from_secs(10);
+
 /// A reader's name, as PC/SC gives it: unique at any one time, and the same again when the reader comes back.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReaderId(Arc<str>);
@@ -85,8 +90,28 @@ pub enum Event {
     ServiceLost,
     /// The PC/SC service answers again (or for the first time, after [`Event::ServiceLost`] at start).
     ServiceBack,
+    /// After [`SILENCE_MAX`] or longer the reader does something again.
+    Answers(ReaderId),
     /// Something went wrong that no conversation was there to hear. The reader stays armed if it was.
     Fault(ReaderId, Fault),
+}
+
+impl Event {
+    /// Which reader it concerns.
+    pub fn reader(&self) -> Option<&ReaderId> {
+        match self {
+            Event::Attached(reader) => Some(reader.id()),
+            Event::Detached(id)
+            | Event::CardSeen(id, _)
+            | Event::CardLost(id)
+            | Event::Collision(id)
+            | Event::Released(id)
+            | Event::CardRemoved(id)
+            | Event::Answers(id)
+            | Event::Fault(id, _) => Some(id),
+            Event::ServiceLost | Event::ServiceBack => None,
+        }
+    }
 }
 
 /// A card in the field.
@@ -208,6 +233,7 @@ pub struct Reader {
     kind: Kind,
     family: Arc<Family>,
     inbox: mpsc::Sender<station::Message>,
+    call: Arc<station::Call>,
 }
 
 impl Reader {
@@ -241,6 +267,11 @@ impl Reader {
     /// Shows a state on the reader, where it has lights or a buzzer. Waits behind a conversation.
     pub fn indicate(&self, indication: Indication) {
         self.post(station::Message::Indicate(indication));
+    }
+
+    /// For how long the reader's thread has waited for the reader or its card; zero where it does not.
+    pub fn silent_for(&self) -> Duration {
+        self.call.duration()
     }
 
     fn look(&self) {

@@ -82,7 +82,7 @@ impl SimulatedReader {
 impl Drop for SimulatedReader {
     fn drop(&mut self) {
         if let Some(station) = self.station.take() {
-            station.stop();
+            Station::stop(vec![station]);
         }
     }
 }

@@ -1,17 +1,17 @@
 //! A reader's thread: an inbox, a slot, and at most one conversation to hold.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroize;
 
 use super::family::Command;
 use super::{
     CardChannel, CardInfo, ChannelError, Clock, Conversation, Event, Events, Exchange, Family, Fault, Indication, Kind,
-    RESPONSE_LEN_MAX, Reader, ReaderId,
+    RESPONSE_LEN_MAX, Reader, ReaderId, SILENCE_MAX,
 };
 
 /// What a kind of reader can do. All calls come from the reader's thread.
@@ -55,6 +55,30 @@ pub(super) enum Message {
     Stop,
 }
 
+/// The call of a slot that a reader's thread waits in.
+#[derive(Default)]
+pub(super) struct Call(Mutex<Option<Instant>>);
+
+impl Call {
+    /// For how long it has waited; zero where it does not.
+    pub(super) fn duration(&self) -> Duration {
+        self.since().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn begins(&self) {
+        *self.since() = Some(Instant::now());
+    }
+
+    /// Gives how long it took.
+    fn ends(&self) -> Duration {
+        self.since().take().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A running reader thread, for whoever brought it into being.
 pub(super) struct Station {
     pub(super) reader: Reader,
@@ -72,7 +96,7 @@ impl Station {
         slot: Box<dyn Slot>,
     ) -> std::io::Result<Self> {
         let (sender, inbox) = mpsc::channel();
-        let reader = Reader { id, kind, family, inbox: sender };
+        let reader = Reader { id, kind, family, inbox: sender, call: Arc::default() };
         let state = State {
             reader: reader.clone(),
             clock,
@@ -85,7 +109,7 @@ impl Station {
             mute_indications: false,
             answer: vec![0; RESPONSE_LEN_MAX + 1],
         };
-        let thread = std::thread::Builder::new().name("reader".into()).spawn(move || state.run(&inbox))?;
+        let thread = thread::Builder::new().name("reader".into()).spawn(move || state.run(&inbox))?;
         Ok(Station { reader, thread })
     }
 
@@ -94,13 +118,30 @@ impl Station {
         self.reader.post(Message::Presence(presence));
     }
 
-    /// Ends the thread, after the conversation it may be in.
-    pub(super) fn stop(self) {
-        self.reader.post(Message::Stop);
-        // A panic of the thread was reported when it happened.
-        let _ = self.thread.join();
+    /// Ends the threads of readers, each after the conversation it may be in. One whose reader does not answer is left
+    /// behind: the process ends without it.
+    pub(super) fn stop(stations: Vec<Station>) {
+        for station in &stations {
+            station.reader.post(Message::Stop);
+        }
+        let deadline = Instant::now() + STOP_PATIENCE;
+        for Station { reader, thread } in stations {
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(STOP_PAUSE);
+            }
+            if thread.is_finished() {
+                // A panic of the thread was reported when it happened.
+                let _ = thread.join();
+            } else {
+                tracing::warn!(reader = %reader.id, "the reader does not answer; it is not waited for");
+            }
+        }
     }
 }
+
+/// How long threads that are to end are waited for, and how often each is looked at.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+const STOP_PAUSE: Duration = Duration::from_millis(2);
 
 /// How long to wait before a card that could not be powered is tried again: it may lie better then, or
 /// be another one that came before the reader noticed.
@@ -176,6 +217,16 @@ impl State {
         self.reader.id.clone()
     }
 
+    /// Lets the slot do something that waits for the reader or its card.
+    fn call<T>(&mut self, call: impl FnOnce(&mut dyn Slot) -> T) -> T {
+        self.reader.call.begins();
+        let result = call(&mut *self.slot);
+        if self.reader.call.ends() >= SILENCE_MAX {
+            self.tell(Event::Answers(self.id()));
+        }
+        result
+    }
+
     fn look(&mut self) {
         if let Some(presence) = self.slot.presence() {
             self.presence_changed(presence);
@@ -209,7 +260,7 @@ impl State {
             return;
         }
         let Some(armed) = self.armed.take() else { return };
-        match self.slot.power() {
+        match self.call(|slot| slot.power()) {
             Ok(atr) => {
                 self.refused = None;
                 let card = CardInfo { atr, already_present: armed.presence == self.presence };
@@ -250,7 +301,7 @@ impl State {
             took_us = took.as_micros(),
             "conversation over"
         );
-        self.slot.release();
+        self.call(|slot| slot.release());
         if outcome.is_err() {
             self.tell(Event::Fault(self.id(), Fault::Panicked));
         }
@@ -271,7 +322,7 @@ impl State {
         }
         let family = self.reader.family.clone();
         for command in commands(&family) {
-            if let Err(error) = self.slot.control(command.as_bytes()) {
+            if let Err(error) = self.call(|slot| slot.control(command.as_bytes())) {
                 self.mute_indications = true;
                 tracing::warn!(reader = %self.reader.id, %error, "the reader takes no light and buzzer commands");
                 return;
@@ -304,7 +355,7 @@ impl CardChannel for Session<'_> {
             return Err(error);
         }
         let sent_at = self.state.clock.now();
-        let result = self.state.slot.transmit(command, &mut self.answer);
+        let result = self.state.call(|slot| slot.transmit(command, &mut self.answer));
         let received_at = self.state.clock.now();
         self.exchanges += 1;
         self.on_air += received_at - sent_at;

@@ -1,9 +1,8 @@
 //! The driver between a reader and a tap: it carries commands to the card and answers back, on the
 //! reader's own thread, until the tap wants something else.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use emv::apdu::Command;
 use emv::kernel::{Event, Outcome, UiRequest};
@@ -12,30 +11,81 @@ use emv::tap::{Input, Output, Tap};
 use crate::reader::{CardChannel, ChannelError, Conversation, ReaderId};
 
 /// A tap that waits for a card, at one reader or at several: whichever sees a card first takes it.
+///
+/// While a card is awaited to answer a command the tap is laid down here again: should the card fall silent, somebody
+/// else can go on with it, and the reader's thread, which can't be called back, finds it gone when it returns.
 #[derive(Debug)]
 pub(super) struct Seat {
-    tap: Mutex<Option<Tap>>,
-    cancelled: AtomicBool,
+    place: Mutex<Place>,
+    cancelled: Condvar,
+}
+
+#[derive(Debug)]
+struct Place {
+    tap: Option<Box<Tap>>,
+    /// Since when a card is awaited to answer a command.
+    in_exchange_since: Option<Instant>,
+    is_cancelled: bool,
 }
 
 impl Seat {
-    pub(super) fn new(tap: Tap) -> Arc<Self> {
-        Arc::new(Seat { tap: Mutex::new(Some(tap)), cancelled: AtomicBool::new(false) })
+    pub(super) fn new(tap: Box<Tap>) -> Arc<Self> {
+        let place = Place { tap: Some(tap), in_exchange_since: None, is_cancelled: false };
+        Arc::new(Seat { place: Mutex::new(place), cancelled: Condvar::new() })
     }
 
-    /// Takes the tap: for a conversation, or to go on without a card. Nothing if somebody has it.
-    pub(super) fn take(&self) -> Option<Tap> {
-        self.tap.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Takes the tap: for a conversation, or to go on without a card. Nothing if somebody has it, or nobody wants it any
+    /// more.
+    pub(super) fn take(&self) -> Option<Box<Tap>> {
+        let mut place = self.place();
+        if place.in_exchange_since.is_none() && !place.is_cancelled { place.tap.take() } else { None }
     }
 
     /// Whether nobody has the tap.
     pub(super) fn is_free(&self) -> bool {
-        self.tap.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        let place = self.place();
+        place.tap.is_some() && place.in_exchange_since.is_none()
+    }
+
+    /// Takes the tap away from a card that has not answered for so long.
+    pub(super) fn take_from_silent_card(&self, silence: Duration) -> Option<Box<Tap>> {
+        let mut place = self.place();
+        place.in_exchange_since.take_if(|since| since.elapsed() >= silence)?;
+        place.tap.take()
     }
 
     /// Lets a conversation that is under way end before its next command.
     pub(super) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.place().is_cancelled = true;
+        self.cancelled.notify_all();
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.place().is_cancelled
+    }
+
+    /// Waits for so long, or until it is cancelled.
+    fn wait(&self, duration: Duration) {
+        let waited = self.cancelled.wait_timeout_while(self.place(), duration, |place| !place.is_cancelled);
+        drop(waited);
+    }
+
+    /// Lays the tap down while its card has a command to answer.
+    fn begin_exchange(&self, tap: Box<Tap>) {
+        let mut place = self.place();
+        place.tap = Some(tap);
+        place.in_exchange_since = Some(Instant::now());
+    }
+
+    /// Takes it up again; nothing if somebody lost patience with the card.
+    fn end_exchange(&self) -> Option<Box<Tap>> {
+        let mut place = self.place();
+        place.in_exchange_since.take()?;
+        place.tap.take()
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,19 +98,32 @@ pub(super) enum Progress {
     Ui(UiRequest),
     /// Something worth writing down happened.
     Record(Event),
-    /// The conversation is over; the tap waits for what `next` says.
-    Paused(Box<Tap>, Next),
+    /// The conversation is over; the tap waits for what the pause says.
+    Paused(Box<Tap>, Pause),
 }
 
-/// What a tap wants that is not a command to the card.
+/// Where a tap stops to wait.
+#[derive(Debug)]
+pub(super) struct Pause {
+    /// What it waits for.
+    pub(super) next: Next,
+    /// The moment that it wants to be told of if nothing else comes first.
+    pub(super) until: Option<emv::Instant>,
+}
+
+/// What a tap waits for.
 #[derive(Debug)]
 pub(super) enum Next {
+    /// The answer to this command.
+    Response(Command),
     /// A card, once the field has been off for this long.
     Card(Duration),
     /// The card's removal.
     Removal,
     /// The issuer's answer, for an Outcome that is to go online and come back.
     OnlineResponse(Box<Outcome>),
+    /// What it waited for before, or nothing but a moment.
+    Same,
     /// Nothing more.
     Finished(Box<Outcome>),
 }
@@ -72,58 +135,111 @@ pub(super) fn conversation(
     tell: impl Fn(Progress) + Send + 'static,
 ) -> Conversation {
     Box::new(move |card| {
-        let Some(mut tap) = seat.take() else { return };
+        let Some(tap) = seat.take() else { return };
         tell(Progress::Claimed(reader));
-        tap.handle(Input::CardPresent, now(card));
-        let next = converse(&mut tap, card, &seat.cancelled, &tell);
-        tell(Progress::Paused(Box::new(tap), next));
+        if let Some((tap, pause)) = converse(tap, card, &seat, &tell) {
+            tell(Progress::Paused(tap, pause));
+        }
     })
 }
 
-fn converse(tap: &mut Tap, card: &mut dyn CardChannel, cancelled: &AtomicBool, tell: &dyn Fn(Progress)) -> Next {
+/// Goes on to something that the card can't give; nothing if the tap was taken away meanwhile.
+fn converse(
+    mut tap: Box<Tap>,
+    card: &mut dyn CardChannel,
+    seat: &Seat,
+    tell: &dyn Fn(Progress),
+) -> Option<(Box<Tap>, Pause)> {
+    let (mut command, mut until) = (None, None);
+    let mut cancel_is_told = false;
+    tap.handle(Input::CardPresent, now(card));
     loop {
-        let command = match drain(tap, tell) {
-            Ok(command) => command,
-            Err(next) => return next,
-        };
-        if cancelled.load(Ordering::Relaxed) {
-            tap.handle(Input::Cancel, now(card));
-            continue;
+        let pause = drain(&mut tap, now(card), tell);
+        match pause.next {
+            Next::Response(next) => (command, until) = (Some(next), None),
+            // A tap that passes a cancellation over still waits for what it waited for.
+            Next::Same => until = pause.until.or(until),
+            _ => return Some((tap, pause)),
         }
-        match card.transmit(&command.to_bytes()) {
-            Ok(exchange) => tap.handle(Input::Response(exchange.response), instant(exchange.received_at)),
-            Err(ChannelError::Collision) => tap.handle(Input::Collision, now(card)),
-            // Too short, too long or none: for the tap the card is gone (EMV Contactless Book A, 8.1).
-            Err(_) => tap.handle(Input::CardLost, now(card)),
+        if seat.is_cancelled() && !cancel_is_told {
+            cancel_is_told = true;
+            tap.handle(Input::Cancel, now(card));
+        } else if let Some(command) = command.take() {
+            seat.begin_exchange(tap);
+            let answer = card.transmit(&command.to_bytes());
+            tap = seat.end_exchange()?;
+            match answer {
+                Ok(exchange) => tap.handle(Input::Response(exchange.response), instant(exchange.received_at)),
+                Err(ChannelError::Collision) => tap.handle(Input::Collision, now(card)),
+                // Too short, too long or none: for the tap the card is gone (EMV Contactless Book A, 8.1).
+                Err(_) => tap.handle(Input::CardLost, now(card)),
+            }
+        } else {
+            let moment = until.expect("a tap that wants nothing waits for a moment");
+            seat.wait(moment - now(card));
+            // Once it is cancelled nobody minds whether the moment has come.
+            if !seat.is_cancelled() || cancel_is_told {
+                until = None;
+                tap.handle(Input::Deadline, now(card));
+            }
         }
     }
 }
 
-/// Carries out what a tap wants, up to its next command or to something a card can't give.
+/// Carries out what a tap wants, up to what it must wait for.
 ///
-/// Powering the field is the reader's business: it does so while it is armed, and no longer.
-pub(super) fn drain(tap: &mut Tap, tell: &dyn Fn(Progress)) -> Result<Command, Next> {
+/// What the Outcome shows is left to whoever writes the Outcome down first. Powering the field is the reader's business:
+/// it does so while it is armed, and no longer.
+pub(super) fn drain(tap: &mut Tap, now: emv::Instant, tell: &dyn Fn(Progress)) -> Pause {
     let mut field_off = Duration::ZERO;
-    loop {
-        match tap.poll().expect("a tap wants something until it is finished") {
-            Output::Ui(request) => tell(Progress::Ui(request)),
-            Output::Record(event) => tell(Progress::Record(event)),
-            Output::FieldOff { hold_time } => field_off = hold_time,
-            Output::FieldOn | Output::Wait(_) => {}
-            Output::DataNeeded(_) => tap.handle(Input::Data(&[]), emv::Instant::default()),
-            Output::Transmit(command) => return Ok(command),
-            Output::Poll => return Err(Next::Card(field_off)),
-            Output::AwaitRemoval => return Err(Next::Removal),
-            Output::AwaitOnlineResponse(outcome) => return Err(Next::OnlineResponse(Box::new(outcome))),
-            Output::Finished(outcome) => return Err(Next::Finished(Box::new(outcome))),
+    let mut until = None;
+    // Entry Point shows what the Outcome does right before it hands the Outcome out.
+    let mut last_ui = None;
+    let next = loop {
+        match tap.poll() {
+            Some(Output::Ui(request)) => {
+                if let Some(before) = last_ui.replace(request) {
+                    tell(Progress::Ui(before));
+                }
+            }
+            Some(Output::Record(event)) => tell(Progress::Record(event)),
+            Some(Output::FieldOff { hold_time }) => field_off = hold_time,
+            Some(Output::FieldOn) => {}
+            Some(Output::Wait(moment)) => until = Some(moment),
+            Some(Output::DataNeeded(_)) => tap.handle(Input::Data(&[]), now),
+            Some(Output::Transmit(command)) => break Next::Response(command),
+            Some(Output::Poll) => break Next::Card(field_off),
+            Some(Output::AwaitRemoval) => break Next::Removal,
+            Some(Output::AwaitOnlineResponse(outcome)) => {
+                last_ui.take_if(|request| is_shown_by(&outcome, request));
+                break Next::OnlineResponse(Box::new(outcome));
+            }
+            Some(Output::Finished(outcome)) => {
+                last_ui.take_if(|request| is_shown_by(&outcome, request));
+                break Next::Finished(Box::new(outcome));
+            }
+            None => break Next::Same,
         }
+    };
+    if let Some(request) = last_ui {
+        tell(Progress::Ui(request));
     }
+    Pause { next, until }
+}
+
+/// Whether an Outcome shows this; the request may be in a language that the Outcome does not name.
+fn is_shown_by(outcome: &Outcome, request: &UiRequest) -> bool {
+    outcome
+        .ui_on_outcome
+        .as_ref()
+        .is_some_and(|shown| (shown.message, shown.status) == (request.message, request.status))
 }
 
 fn now(card: &dyn CardChannel) -> emv::Instant {
     instant(card.now())
 }
 
-fn instant(since_start: Duration) -> emv::Instant {
+/// A time of a reader's clock, for a tap.
+pub(super) fn instant(since_start: Duration) -> emv::Instant {
     emv::Instant::from_micros(since_start.as_micros().try_into().unwrap_or(u64::MAX))
 }

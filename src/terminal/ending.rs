@@ -65,6 +65,8 @@ pub enum Reason {
     ReaderFailed,
     /// The daemon was restarted before the acquirer was asked.
     Restarted,
+    /// The journal could not be written before the acquirer was asked.
+    JournalFailed,
     /// A defect of this software; the log has it.
     InternalError,
     /// The request to the acquirer was taken back; the transaction's reversal says why.
@@ -85,6 +87,7 @@ const REASONS: &[(Reason, FinalResult, &str, Retry, &str)] = &[
     (Reason::EndApplication, FinalResult::Aborted, "EndApplication", Retry::NewToken, "this card can't be used here; ask for another card"),
     (Reason::ReaderFailed, FinalResult::Aborted, "ReaderFailed", Retry::AfterOperator, "the reader failed; check its cable and its service"),
     (Reason::Restarted, FinalResult::Aborted, "Restarted", Retry::NewToken, "the terminal was restarted before the acquirer was asked; nothing was charged"),
+    (Reason::JournalFailed, FinalResult::Aborted, "JournalFailed", Retry::NewToken, "the journal could not be written for a while; nothing was charged"),
     (Reason::InternalError, FinalResult::Aborted, "InternalError", Retry::NewToken, "internal error; nothing was charged, the log has the details"),
     (Reason::Reversed, FinalResult::Reversed, "Reversed", Retry::NewToken, "the request was taken back; nothing was charged"),
 ];
@@ -122,8 +125,41 @@ pub enum ReversalReason {
     ReaderFailed,
     /// The daemon was restarted between the request and the moment the caller would have been told.
     Restarted,
+    /// The journal could not be written in that time.
+    JournalFailed,
     /// A defect of this software; the log has it.
     InternalError,
+}
+
+/// Why a transaction was dropped before it was done, and is taken up again as the journal knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// The daemon was restarted.
+    Restart,
+    /// The journal could not be written.
+    JournalFailure,
+    /// A part of the daemon that worked for it panicked.
+    Panic,
+}
+
+impl Interruption {
+    /// Why it ends, where no money may have moved.
+    pub fn reason(self) -> Reason {
+        match self {
+            Interruption::Restart => Reason::Restarted,
+            Interruption::JournalFailure => Reason::JournalFailed,
+            Interruption::Panic => Reason::InternalError,
+        }
+    }
+
+    /// Why it is taken back, where money may have moved.
+    pub fn reversal_reason(self) -> ReversalReason {
+        match self {
+            Interruption::Restart => ReversalReason::Restarted,
+            Interruption::JournalFailure => ReversalReason::JournalFailed,
+            Interruption::Panic => ReversalReason::InternalError,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -110,6 +110,8 @@ pub enum TerminalEvent {
         /// SHA-256 of its configuration, in hex.
         config: String,
     },
+    /// The journal can be written again, after it could not.
+    Resumed,
     /// The daemon was told to stop.
     Stopped,
 }

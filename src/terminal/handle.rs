@@ -1,5 +1,6 @@
 //! The terminal as its callers hold it.
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::view::{ReaderView, TransactionView};
@@ -26,6 +27,8 @@ pub struct Status {
     pub open_transactions: u32,
     /// Reversals that the acquirer has not answered yet.
     pub outstanding_reversals: u32,
+    /// When the acquirer last answered anything, since the terminal was started.
+    pub last_host_contact: Option<Timestamp>,
     /// Why no transaction can be started, if so.
     pub fault: Option<Fault>,
 }
@@ -39,6 +42,7 @@ impl Status {
             readers: Vec::new(),
             open_transactions: 0,
             outstanding_reversals: 0,
+            last_host_contact: None,
             fault: None,
         }
     }
@@ -69,8 +73,8 @@ impl Terminal {
     /// Starts a transaction; or, where its token is known already, tells how that one stands.
     ///
     /// # Errors
-    /// `TokenReused` if the token stands for another request, `ReaderBusy`, `UnknownReader`,
-    /// `WrongCurrency`, `InvalidAmount`, `JournalFailed`.
+    /// `TokenReused` if the token stands for another request, `ReaderBusy`, `ReaderFailed`, `UnknownReader`,
+    /// `WrongCurrency`, `TypeNotOffered`, `InvalidAmount`, `JournalFailed`.
     pub async fn create(&self, request: Request) -> Result<TransactionView, Fault> {
         self.ask(|reply| Call::Create(request, reply)).await
     }
@@ -78,7 +82,7 @@ impl Terminal {
     /// Calls a transaction off. What the acquirer was asked already is reversed.
     ///
     /// # Errors
-    /// `UnknownToken`; `AlreadyDone` or `NotNow` if it is too late.
+    /// `UnknownToken`; `AlreadyDone` or `NotNow` if it is too late; `JournalFailed` if its end is not known.
     pub async fn cancel(&self, token: Token) -> Result<(), Fault> {
         self.ask(|reply| Call::Cancel(token, reply)).await
     }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use emv::fields::Amount;
 use jiff::Timestamp;
 
-use super::ending::{Reason, ReversalReason};
+use super::ending::{Interruption, Reason, ReversalReason};
 use super::event::{Acceptor, Answer, CardRead, Event, OnlineRequest, Record, Reversal, ReversalFailure, TapOutcome};
 use super::request::Request;
 use super::trace_number::{Rrn, StanCounter};
@@ -161,17 +161,17 @@ impl Life {
         Life { transaction, reversal_attempts: 0, times_not_found: 0, outputs: outputs.into() }
     }
 
-    /// Takes up a transaction that was not done when the power went, as the journal tells it; none
-    /// if it is done.
+    /// Takes up a transaction that was not done when the power went, or when it was dropped for
+    /// another reason, as the journal tells it; none if it is done.
     ///
     /// Nobody was told "approved", so nothing is approved any more: what never went to the acquirer
     /// is aborted, what may have been approved is reversed, and a reversal goes on.
-    pub fn recover(transaction: Transaction, context: Context<'_>) -> Option<Self> {
+    pub fn recover(transaction: Transaction, why: Interruption, context: Context<'_>) -> Option<Self> {
         if transaction.phase() == Phase::Done {
             return None;
         }
         let mut life = Life { transaction, reversal_attempts: 0, times_not_found: 0, outputs: VecDeque::new() };
-        life.withdraw(Reason::Restarted, ReversalReason::Restarted, context);
+        life.withdraw(why.reason(), why.reversal_reason(), context);
         Some(life)
     }
 
@@ -303,9 +303,12 @@ impl Life {
     fn card_read(&mut self, card_read: Box<CardRead>, context: Context<'_>) {
         let outcome = card_read.outcome;
         let second_tap = self.transaction.awaits_second_tap();
-        self.note(Event::CardRead(card_read), context.now);
-        self.push(Output::Disarm);
-        self.publish();
+        // Where no card was asked for, none was read, and nobody is told so.
+        if self.transaction.phase() != Phase::Created {
+            self.note(Event::CardRead(card_read), context.now);
+            self.push(Output::Disarm);
+            self.publish();
+        }
         if second_tap {
             return if outcome == TapOutcome::Approved && self.transaction.is_approved_online() {
                 self.complete(Reason::ApprovedOnline, context.now);

@@ -28,7 +28,7 @@ mod view;
 pub use emv::fields::Amount;
 
 pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
-pub use ending::{FinalResult, Reason, ReversalReason};
+pub use ending::{FinalResult, Interruption, Reason, ReversalReason};
 pub use engine::{Engine, Inputs, StartError};
 pub use event::{
     Acceptor, Answer, CardRead, Cvm, Event, OnlineRequest, Record, Reversal, ReversalFailure, TapData, TapOutcome,

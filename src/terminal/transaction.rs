@@ -224,13 +224,15 @@ impl Transaction {
     /// Whether the transaction can end for this reason.
     fn admits_ending(&self, reason: Reason) -> bool {
         let outcome = self.outcome();
+        // Where pre-processing finds no application for the amount, no card is asked for (EMV Contactless Book B, 3.1.1.13).
+        let without_card = self.phase == Phase::Created;
         match reason {
             Reason::ApprovedOnline => self.exposure() == Exposure::Open && self.is_approved_online(),
             Reason::ApprovedOffline => outcome == Some(TapOutcome::Approved),
             Reason::DeclinedOnline => self.answer.as_ref().is_some_and(|answer| !answer.approved),
             Reason::DeclinedOffline => outcome == Some(TapOutcome::Declined),
-            Reason::TryAnotherInterface => outcome == Some(TapOutcome::TryAnotherInterface),
-            Reason::EndApplication => outcome == Some(TapOutcome::EndApplication),
+            Reason::TryAnotherInterface => without_card || outcome == Some(TapOutcome::TryAnotherInterface),
+            Reason::EndApplication => without_card || outcome == Some(TapOutcome::EndApplication),
             // The host link knows that nothing was sent.
             Reason::UnableToGoOnline => {
                 self.online_request.is_some() && self.answer.is_none() && self.reversal.is_none()
@@ -239,9 +241,11 @@ impl Transaction {
             Reason::NoCard => self.exposure() == Exposure::None && self.card_read.is_none(),
             // Called off while the acquirer was to be asked, and then it never was.
             Reason::CancelledByCaller if self.is_cancel_requested => self.answer.is_none() && self.reversal.is_none(),
-            Reason::CancelledByCaller | Reason::ReaderFailed | Reason::Restarted | Reason::InternalError => {
-                self.exposure() == Exposure::None && self.online_request.is_none()
-            }
+            Reason::CancelledByCaller
+            | Reason::ReaderFailed
+            | Reason::Restarted
+            | Reason::JournalFailed
+            | Reason::InternalError => self.exposure() == Exposure::None && self.online_request.is_none(),
         }
     }
 

@@ -29,7 +29,7 @@ pub struct TransactionView {
     pub state: Phase,
     /// How it ended.
     pub result: Option<FinalResult>,
-    /// Why it ended so, where it was not approved, and what to do about it.
+    /// Why it ended so, where it was not approved, and what to do about it; or why its end is not known yet.
     pub error: Option<Fault>,
     /// What to show the cashier.
     pub cashier: String,
@@ -98,6 +98,16 @@ impl TransactionView {
             ended_at: transaction.ending().map(|ending| ending.at),
         }
     }
+
+    /// The same, of a transaction whose end is not known yet because of a fault.
+    pub(super) fn interrupted(self, fault: Fault) -> Self {
+        TransactionView {
+            cashier: format!("Not known yet, don't charge again: {}", fault.message),
+            customer: "Please wait".to_owned(),
+            error: Some(fault),
+            ..self
+        }
+    }
 }
 
 /// A reader as callers see it.
@@ -140,6 +150,8 @@ pub enum ReaderState {
     Armed,
     /// `card_seen`: it talks with a card.
     CardSeen,
+    /// `faulty`: it does not answer, and works for nobody until it does.
+    Faulty,
 }
 
 impl ReaderState {
@@ -149,6 +161,7 @@ impl ReaderState {
             ReaderState::Idle => "idle",
             ReaderState::Armed => "armed",
             ReaderState::CardSeen => "card_seen",
+            ReaderState::Faulty => "faulty",
         }
     }
 }

@@ -127,6 +127,19 @@ impl Register {
         self.when(token, |transaction| transaction.state() == "done")
     }
 
+    /// Waits until a reader is in this state.
+    pub(crate) fn reader_is(&self, name: &str, state: &str) {
+        let path = bus::reader_path(name);
+        eventually(|| {
+            let property = ("org.tenderd.Reader1", "State");
+            let found: OwnedVariant = self
+                .call(path.as_str(), "org.freedesktop.DBus.Properties", "Get", &property)
+                .map_err(|refused| refused.text)?;
+            let found = <&str>::try_from(&found).expect("it is a text");
+            if found == state { Ok(()) } else { Err(found.to_owned()) }
+        });
+    }
+
     /// Waits until the readers of these names are on the bus, and no others.
     pub(crate) fn has_readers(&self, names: &[&str]) {
         type Objects = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;

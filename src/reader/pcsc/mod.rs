@@ -56,7 +56,7 @@ impl PcscReaders {
 }
 
 impl Drop for PcscReaders {
-    /// Ends all conversations' threads, each after the conversation it may be in.
+    /// Ends all readers' threads, each after the conversation it may be in; those that don't come back are left behind.
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         self.stop.request();

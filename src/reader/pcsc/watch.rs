@@ -99,9 +99,7 @@ impl Watch {
                 }
             }
         }
-        for (_, known) in self.readers.drain() {
-            known.station.stop();
-        }
+        Station::stop(self.readers.drain().map(|(_, known)| known.station).collect());
     }
 
     fn tell(&self, event: Event) {

@@ -3,7 +3,8 @@
 use super::super::handle::{Call, Reply};
 use super::super::view::TransactionView;
 use super::super::{Fault, Input, Life, Phase, Request, Retry, Token, Transaction};
-use super::{Engine, Open, journal_fault};
+use super::recovery::journal_fault;
+use super::{Engine, Open};
 use crate::receipt::{Receipt, Recipient};
 
 impl Engine {
@@ -28,7 +29,7 @@ impl Engine {
         }
         if let Some(past) = self.journal.find(&token).map_err(|error| journal_fault(&error))? {
             past.is_asked_again_by(&request)?;
-            return Ok(self.view_past(&past));
+            return Ok(self.view_interrupted(&token).unwrap_or_else(|| self.view_past(&past)));
         }
         if let Some(fault) = &self.status.fault {
             return Err(fault.clone());
@@ -37,20 +38,29 @@ impl Engine {
             let message = format!("this terminal takes {}, not {}", self.config.currency, request.currency);
             return Err(Fault::new("WrongCurrency", Retry::Never, message));
         }
+        let code = request.kind.code();
+        let mut combinations = self.config.profile.combinations().iter();
+        if !combinations.any(|combination| combination.transaction_types.contains(&code)) {
+            let message = format!("no card scheme of this terminal offers {}", request.kind.name());
+            return Err(Fault::new("TypeNotOffered", Retry::Never, message));
+        }
         self.stations.check_free(request.reader.as_deref())?;
         self.open.insert(token.clone(), Open::new(Life::open(request, (self.inputs.now)())));
-        self.carry_out(&token);
-        match self.view_open(&token) {
-            Some(view) => Ok(view),
-            // It could not be written, or has ended already.
-            None => match &self.status.fault {
-                Some(fault) => Err(fault.clone()),
-                None => self.find(&token),
-            },
+        if let Err(error) = self.carry_out(&token) {
+            self.journal_failed(&error);
+        }
+        match (self.view_open(&token).or_else(|| self.view_interrupted(&token)), &self.status.fault) {
+            (Some(view), _) => Ok(view),
+            (None, Some(fault)) => Err(fault.clone()),
+            // It has ended already.
+            (None, None) => self.find(&token),
         }
     }
 
     fn cancel(&mut self, token: &Token) -> Result<(), Fault> {
+        if let Some(view) = self.view_interrupted(token) {
+            return Err(view.error.expect("it says why it was interrupted"));
+        }
         let Some(open) = self.open.get_mut(token) else {
             let past = self.find(token)?;
             return Err(Fault::new("AlreadyDone", Retry::Never, format!("transaction {} is done", past.token)));
@@ -67,7 +77,7 @@ impl Engine {
     }
 
     fn find(&self, token: &Token) -> Result<TransactionView, Fault> {
-        match self.view_open(token) {
+        match self.view_open(token).or_else(|| self.view_interrupted(token)) {
             Some(view) => Ok(view),
             None => Ok(self.view_past(&self.past(token)?)),
         }
@@ -78,7 +88,11 @@ impl Engine {
             self.find(token)?;
         }
         let page = self.journal.page(before, limit).map_err(|error| journal_fault(&error))?;
-        Ok(page.iter().map(|past| self.view_open(past.token()).unwrap_or_else(|| self.view_past(past))).collect())
+        let view = |past: &Transaction| {
+            let live = self.view_open(past.token()).or_else(|| self.view_interrupted(past.token()));
+            live.unwrap_or_else(|| self.view_past(past))
+        };
+        Ok(page.iter().map(view).collect())
     }
 
     fn receipt(&self, token: &Token, copy: Recipient) -> Result<Receipt, Fault> {
@@ -92,7 +106,11 @@ impl Engine {
         found.ok_or_else(|| Fault::new("UnknownToken", Retry::Never, format!("there is no transaction {token}")))
     }
 
-    fn view_past(&self, transaction: &Transaction) -> TransactionView {
+    fn view_interrupted(&self, token: &Token) -> Option<TransactionView> {
+        self.interrupted.get(token)?.view.clone()
+    }
+
+    pub(super) fn view_past(&self, transaction: &Transaction) -> TransactionView {
         TransactionView::new(transaction, "", !self.stations.is_empty())
     }
 }

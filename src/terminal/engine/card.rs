@@ -1,4 +1,4 @@
-//! The way to the card: arming readers, following a tap, and what it leaves behind.
+//! The way to the card: beginning a tap, following it, and what it leaves behind.
 
 use std::time::Duration;
 
@@ -9,70 +9,23 @@ use emv::tlv::Writer;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::driver::{self, Next, Progress, Seat};
-use super::super::view::{Change, ReaderState};
-use super::super::{Answer, Input, Request, Token, tap_result};
-use super::{Engine, Message, Open};
-use crate::reader;
+use super::super::driver::{self, Next, Pause, Progress, Seat};
+use super::super::{Answer, Input, Phase, Request, Token, tap_result};
+use super::{Engine, Message};
 
 /// How long to wait before a card is tried again. One that lies in the field and does not work would otherwise be
 /// tried without a pause.
 const PAUSE_BEFORE_RETRY: Duration = Duration::from_millis(250);
 
 impl Engine {
-    pub(super) fn reader_event(&mut self, event: reader::Event) {
-        match event {
-            reader::Event::Attached(reader) => {
-                tracing::info!(reader = reader.id().as_str(), "reader attached");
-                let view = self.stations.attach(reader.clone());
-                self.tell(Change::Reader(view));
-                self.arm_for_waiting(&reader);
-            }
-            reader::Event::Detached(id) => {
-                tracing::warn!(reader = id.as_str(), "reader detached");
-                if self.stations.detach(&id) {
-                    self.tell(Change::ReaderGone(id.as_str().to_owned()));
-                }
-            }
-            reader::Event::ServiceLost => {
-                tracing::warn!("the PC/SC service does not answer; waiting for it");
-                self.status.reader_service = false;
-            }
-            reader::Event::ServiceBack => {
-                tracing::info!("the PC/SC service answers");
-                self.status.reader_service = true;
-            }
-            reader::Event::Fault(id, fault) => {
-                tracing::error!(reader = id.as_str(), %fault, "reader fault");
-                if fault == reader::Fault::Panicked {
-                    self.conversation_panicked(&id);
-                }
-            }
-            reader::Event::Collision(id) => {
-                if let Some(token) = self.stations.token_of(&id) {
-                    self.collision(&token);
-                }
-            }
-            reader::Event::CardSeen(id, _) => self.stations.note_card(&id, true),
-            reader::Event::CardRemoved(id) => {
-                self.stations.note_card(&id, false);
-                if let Some(token) = self.stations.token_of(&id) {
-                    self.card_removed(&token);
-                }
-            }
-            // The conversation itself tells what concerns a transaction.
-            reader::Event::CardLost(_) | reader::Event::Released(_) => {}
-        }
-    }
-
     /// Begins the tap of a transaction.
-    pub(super) fn start_tap(&mut self, token: &Token, wanted: Option<&str>) {
+    pub(super) fn start_tap(&mut self, token: &Token) {
         let numbers = self.unpredictable_numbers();
         let request = self.open[token].transaction().request().clone();
         self.sequence_counter = self.sequence_counter.wrapping_add(1);
         let transaction = tap_transaction(&request, self.sequence_counter, (self.inputs.now)(), &self.config);
         let tap = Tap::new(self.config.profile.clone(), transaction, numbers, Autorun::No);
-        self.continue_tap(token, Box::new(tap), wanted);
+        self.continue_tap(token, Box::new(tap));
     }
 
     /// Gives the issuer's answer to a tap that asked for it (EMV Contactless Book A, 8.1.1.22).
@@ -84,27 +37,22 @@ impl Engine {
         if let Some(data) = &answer.issuer_authentication_data {
             objects.put(emv::dict::ISSUER_AUTHENTICATION_DATA, &data.0);
         }
-        tap.handle(TapInput::OnlineResponse(Some(&objects.into_bytes())), emv::Instant::default());
-        let wanted = self.open[token].transaction().reader().map(str::to_owned);
-        self.continue_tap(token, tap, wanted.as_deref());
+        tap.handle(TapInput::OnlineResponse(Some(&objects.into_bytes())), self.reader_time());
+        self.continue_tap(token, tap);
     }
 
     /// Carries out what a tap wants without a card, and arms readers where it wants one.
-    fn continue_tap(&mut self, token: &Token, mut tap: Box<Tap>, wanted: Option<&str>) {
+    pub(super) fn continue_tap(&mut self, token: &Token, mut tap: Box<Tap>) {
         let told = std::cell::RefCell::new(Vec::new());
-        let next = driver::drain(&mut tap, &|progress| told.borrow_mut().push(progress));
+        let pause = driver::drain(&mut tap, self.reader_time(), &|progress| told.borrow_mut().push(progress));
         for progress in told.into_inner() {
             self.tap_progress(token, progress);
         }
-        match next {
-            Err(Next::Card(field_off)) => self.arm(token, *tap, wanted, field_off),
-            Err(next) => self.paused(token, tap, next),
-            Ok(command) => unreachable!("{command:?} without a card"),
-        }
+        self.paused(token, tap, pause, Duration::ZERO);
     }
 
     /// Arms every reader that the transaction may use; the first that sees a card takes the tap.
-    fn arm(&mut self, token: &Token, tap: Tap, wanted: Option<&str>, field_off: Duration) {
+    fn arm(&mut self, token: &Token, tap: Box<Tap>, field_off: Duration) {
         let Some(open) = self.open.get_mut(token) else { return };
         open.waits += 1;
         let wait = open.waits;
@@ -120,7 +68,7 @@ impl Engine {
             }
         }
         if field_off.is_zero() {
-            self.arm_readers(token, wanted);
+            self.field_on(token, wait);
         } else {
             // A phone needs the time to notice that the field is gone.
             self.later(field_off, Message::FieldOn(token.clone(), wait));
@@ -128,137 +76,77 @@ impl Engine {
     }
 
     /// The time for presenting a card is over. A card that is being read is not disturbed: if it is to
-    /// be presented once more after that, `arm` ends it.
+    /// be presented once more after that, `arm` ends it, and `look_after` if it falls silent.
     pub(super) fn deadline(&mut self, token: &Token) {
         let Some(open) = self.open.get(token) else { return };
-        if open.deadline.is_none_or(|deadline| deadline > Instant::now()) {
+        let is_read = open.seat.as_ref().is_some_and(|seat| !seat.is_free()) && !open.awaits_removal;
+        if is_read || open.deadline.is_none_or(|deadline| deadline > Instant::now()) {
             return;
         }
-        if open.awaits_removal { self.time_out(token) } else { self.feed(token, Input::Deadline) }
+        self.time_out(token);
     }
 
-    /// Ends a transaction whose card was read, and failed.
+    /// Ends a transaction for which no card was presented in time, or none that could be read.
     fn time_out(&mut self, token: &Token) {
         let Some(open) = self.open.get(token) else { return };
-        let reader = open.transaction().reader().unwrap_or_default().to_owned();
-        self.feed(token, Input::ReaderArmed { reader });
+        if open.transaction().phase() == Phase::CardSeen {
+            let reader = open.transaction().reader().unwrap_or_default().to_owned();
+            self.feed(token, Input::ReaderArmed { reader });
+        }
         self.feed(token, Input::Deadline);
     }
 
     /// The field has been off for long enough.
     pub(super) fn field_on(&mut self, token: &Token, wait: u64) {
         let Some(open) = self.open.get(token).filter(|open| open.waits == wait) else { return };
-        let wanted = open.transaction().request().reader.clone();
-        self.arm_readers(token, wanted.as_deref());
+        let transaction = open.transaction();
+        // The customer stands where the card was read first.
+        let wanted = if transaction.awaits_second_tap() {
+            transaction.reader()
+        } else {
+            transaction.request().reader.as_deref()
+        };
+        self.arm_readers(token, wanted.map(str::to_owned).as_deref());
     }
 
     /// More than one card is in the field, while the tap waits for one.
-    fn collision(&mut self, token: &Token) {
-        let Some(open) = self.open.get(token) else { return };
-        let wanted = open.transaction().request().reader.clone();
-        let Some(mut tap) = open.seat.as_ref().and_then(|seat| seat.take()) else { return };
-        tap.handle(TapInput::Collision, emv::Instant::default());
-        self.continue_tap(token, Box::new(tap), wanted.as_deref());
+    pub(super) fn collision(&mut self, token: &Token) {
+        let seat = self.open.get(token).and_then(|open| open.seat.clone());
+        let Some(mut tap) = seat.and_then(|seat| seat.take()) else { return };
+        tap.handle(TapInput::Collision, self.reader_time());
+        self.continue_tap(token, tap);
     }
 
     /// The card has left the field of a transaction that waits for that.
-    fn card_removed(&mut self, token: &Token) {
+    pub(super) fn card_removed(&mut self, token: &Token) {
         let Some(open) = self.open.get_mut(token).filter(|open| open.awaits_removal) else { return };
         open.awaits_removal = false;
         let Some(mut tap) = open.waiting_tap.take() else { return };
-        tap.handle(TapInput::CardRemoved, emv::Instant::default());
-        let wanted = open.transaction().request().reader.clone();
-        self.continue_tap(token, tap, wanted.as_deref());
-    }
-
-    fn arm_readers(&mut self, token: &Token, wanted: Option<&str>) {
-        let readers = self.stations.available(token, wanted);
-        for reader in &readers {
-            self.arm_reader(token, reader);
-        }
-        if let Some(first) = readers.first() {
-            self.feed(token, Input::ReaderArmed { reader: first.id().as_str().to_owned() });
-        }
-    }
-
-    fn arm_reader(&mut self, token: &Token, reader: &reader::Reader) {
-        let Some(seat) = self.open.get(token).and_then(|open| open.seat.clone()) else { return };
-        let (inbox, about) = (self.inbox.clone(), token.clone());
-        // A conversation that outlives the engine talks to nobody.
-        let tell = move |progress| drop(inbox.send(Message::Tap(about.clone(), progress)));
-        reader.arm(driver::conversation(reader.id().clone(), seat, tell));
-        if let Some(view) = self.stations.assign(reader.id(), Some(token), ReaderState::Armed) {
-            self.tell(Change::Reader(view));
-        }
-    }
-
-    /// A reader has come: arms it for a transaction that waits for a card and may use it, best for one that has no
-    /// reader yet.
-    fn arm_for_waiting(&mut self, reader: &reader::Reader) {
-        let waits = |open: &Open| open.seat.as_ref().is_some_and(|seat| seat.is_free());
-        let may_use = |open: &Open| {
-            let wanted = open.transaction().request().reader.as_deref();
-            wanted.is_none_or(|name| name == reader.id().as_str())
-        };
-        let waiting = self.open.iter().filter(|(_, open)| waits(open) && may_use(open));
-        let readers = waiting.map(|(token, _)| (self.stations.working_for(token).len(), token.clone()));
-        let Some((readers, token)) = readers.min_by_key(|(readers, _)| *readers) else { return };
-        self.arm_reader(&token, reader);
-        if readers == 0 {
-            self.feed(&token, Input::ReaderArmed { reader: reader.id().as_str().to_owned() });
-        }
-    }
-
-    pub(super) fn release_readers(&mut self, token: &Token) {
-        if let Some(seat) = self.open.get_mut(token).and_then(|open| open.seat.take()) {
-            seat.cancel();
-        }
-        for reader in self.stations.working_for(token) {
-            reader.disarm();
-            if let Some(view) = self.stations.assign(reader.id(), None, ReaderState::Idle) {
-                self.tell(Change::Reader(view));
-            }
-        }
+        tap.handle(TapInput::CardRemoved, self.reader_time());
+        self.continue_tap(token, tap);
     }
 
     pub(super) fn tap_progress(&mut self, token: &Token, progress: Progress) {
         match progress {
-            Progress::Claimed(id) => {
-                for other in self.stations.working_for(token) {
-                    if *other.id() != id {
-                        other.disarm();
-                        if let Some(view) = self.stations.assign(other.id(), None, ReaderState::Idle) {
-                            self.tell(Change::Reader(view));
-                        }
-                    }
-                }
-                if let Some(view) = self.stations.assign(&id, Some(token), ReaderState::CardSeen) {
-                    self.tell(Change::Reader(view));
-                }
-                let reader = id.as_str().to_owned();
-                if self.open.get(token).is_some_and(|open| open.transaction().reader() != Some(&reader)) {
-                    self.feed(token, Input::ReaderArmed { reader });
-                }
-                self.feed(token, Input::CardSeen);
-            }
+            Progress::Claimed(id) => self.claimed(token, &id),
             Progress::Ui(request) => self.show(token, &request),
             Progress::Record(event) => {
                 if let Some(open) = self.open.get_mut(token) {
                     open.records.note(&event);
                 }
             }
-            Progress::Paused(tap, next) => self.paused(token, tap, next),
+            Progress::Paused(tap, pause) => self.paused(token, tap, pause, PAUSE_BEFORE_RETRY),
         }
     }
 
-    fn paused(&mut self, token: &Token, tap: Box<Tap>, next: Next) {
-        match next {
-            Next::Card(field_off) => {
-                let wanted = self.open.get(token).and_then(|open| open.transaction().request().reader.clone());
-                self.arm(token, *tap, wanted.as_deref(), field_off.max(PAUSE_BEFORE_RETRY));
-            }
+    /// Goes on from where a tap waits. A card is not asked for before this time is over.
+    fn paused(&mut self, token: &Token, tap: Box<Tap>, pause: Pause, card_pause: Duration) {
+        let Some(open) = self.open.get_mut(token) else { return };
+        match pause.next {
+            Next::Card(field_off) => return self.arm(token, tap, field_off.max(card_pause)),
+            Next::Finished(outcome) => return self.tap_ended(token, *outcome),
+            Next::Response(command) => unreachable!("{command:?} without a card"),
             Next::Removal => {
-                let Some(open) = self.open.get_mut(token) else { return };
                 open.waiting_tap = Some(tap);
                 open.awaits_removal = true;
                 if !self.stations.is_card_present(token) {
@@ -266,13 +154,26 @@ impl Engine {
                 }
             }
             Next::OnlineResponse(outcome) => {
-                if let Some(open) = self.open.get_mut(token) {
-                    open.waiting_tap = Some(tap);
-                }
+                open.waiting_tap = Some(tap);
                 self.tap_ended(token, *outcome);
             }
-            Next::Finished(outcome) => self.tap_ended(token, *outcome),
+            Next::Same => open.waiting_tap = Some(tap),
         }
+        if let Some(moment) = pause.until
+            && let Some(open) = self.open.get_mut(token)
+        {
+            open.waits += 1;
+            let wait = open.waits;
+            self.later(moment - self.reader_time(), Message::Moment(token.clone(), wait));
+        }
+    }
+
+    /// The moment has come that a tap wants to be told of while it waits for something else.
+    pub(super) fn moment(&mut self, token: &Token, wait: u64) {
+        let Some(open) = self.open.get_mut(token).filter(|open| open.waits == wait) else { return };
+        let Some(mut tap) = open.waiting_tap.take() else { return };
+        tap.handle(TapInput::Deadline, self.reader_time());
+        self.continue_tap(token, tap);
     }
 
     /// The kernel's part is done: journal it, and go where the Outcome says.
@@ -282,20 +183,12 @@ impl Engine {
         let scheme = records.df_name().and_then(|aid| self.config.scheme_of(aid));
         let seal = |card: &super::super::Card| self.storage_key.seal(token.as_str(), &card.to_bytes());
         let card_read = tap_result::card_read(&outcome, &records, scheme, seal);
-        if let Some(request) = outcome.ui_on_outcome.clone() {
-            self.show(token, &request);
-        }
         if let Some(open) = self.open.get_mut(token) {
+            open.shows_once_written = outcome.ui_on_outcome.clone();
             open.outcome = Some(outcome);
             open.records = records;
         }
         self.feed(token, Input::CardRead(Box::new(card_read)));
-    }
-
-    fn conversation_panicked(&mut self, id: &reader::ReaderId) {
-        if let Some(token) = self.stations.token_of(id) {
-            self.feed(&token, Input::InternalError);
-        }
     }
 }
 

@@ -41,7 +41,10 @@ impl Engine {
     }
 
     pub(super) fn host_answered(&mut self, token: &Token, answer: Result<AuthorisationAnswer, HostError>) {
+        self.note_contact(&answer);
         let input = match answer {
+            // What was dropped is taken back once it is taken up, whatever the answer was.
+            Ok(_) if self.interrupted.contains_key(token) => return,
             Ok(answer) if !self.open.contains_key(token) => return self.note_late_answer(token, &answer),
             Ok(answer) => Input::HostAnswered(answer.to_journal()),
             Err(error) => {
@@ -65,14 +68,26 @@ impl Engine {
     pub(super) fn test_host(&mut self, reply: Reply<String>) {
         let request =
             NetworkRequest { stan: self.stans.take(), at: (self.inputs.now)(), purpose: NetworkPurpose::EchoTest };
-        let host = self.host.clone();
+        let (host, inbox) = (self.host.clone(), self.inbox.clone());
         tokio::spawn(async move {
             let answer = host.manage(request).await.map(|code| code.to_string());
-            let unavailable = |error: HostError| {
-                Fault::new("HostUnavailable", Retry::AfterOperator, format!("the acquirer: {error}"))
-            };
-            send(reply, answer.map_err(unavailable));
+            // Where the engine has stopped meanwhile, the caller hears so.
+            let _ = inbox.send(Message::Echo(reply, answer));
         });
+    }
+
+    pub(super) fn echo_answered(&mut self, reply: Reply<String>, answer: Result<String, HostError>) {
+        self.note_contact(&answer);
+        let unavailable =
+            |error: HostError| Fault::new("HostUnavailable", Retry::AfterOperator, format!("the acquirer: {error}"));
+        send(reply, answer.map_err(unavailable));
+    }
+
+    /// Whatever the host answers, it is there.
+    fn note_contact<T>(&mut self, answer: &Result<T, HostError>) {
+        if answer.is_ok() {
+            self.status.last_host_contact = Some((self.inputs.now)());
+        }
     }
 
     /// Sends the reversal, which is in the journal already, after a while.
@@ -89,6 +104,7 @@ impl Engine {
     }
 
     pub(super) fn reversal_answered(&mut self, token: &Token, answer: Result<ReversalAnswer, HostError>) {
+        self.note_contact(&answer);
         let input = match answer {
             Ok(ReversalAnswer { response_code, says }) => {
                 let (meaning, response_code) = (response_code.meaning().meaning, response_code.to_string());

@@ -7,6 +7,8 @@
 mod answering;
 mod card;
 mod host;
+mod readers;
+mod recovery;
 mod stations;
 
 use std::collections::HashMap;
@@ -15,29 +17,28 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emv::kernel::{Outcome, UnpredictableNumbers};
+use emv::kernel::{Outcome, UiRequest, UnpredictableNumbers};
 use emv::tap::Tap;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::recovery::{Interrupted, journal_fault};
 use self::stations::Stations;
 use super::display::{self, Display};
-use super::driver::{Progress, Seat};
-use super::handle::{Call, Status, Terminal};
+use super::driver::{self, Progress, Seat};
+use super::handle::{Call, Reply, Status, Terminal};
 use super::tap_result::TapRecords;
 use super::view::{Change, TransactionView};
 use super::{
-    Acceptor, Context, Fault, Input, Life, Output, Phase, Record, Retry, StanCounter, TerminalEvent, Token, Transaction,
+    Acceptor, Context, Input, Interruption, Life, Output, Phase, Reason, Record, StanCounter, TerminalEvent, Token,
+    Transaction,
 };
 use crate::config::Config;
 use crate::journal::{Journal, JournalError};
 use crate::keys::{KeyError, StorageKey};
 use crate::reader;
 use crate::upstream::{AuthorisationAnswer, Host, HostError, ReversalAnswer};
-
-/// How long to wait before a journal that failed is tried again.
-const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why the engine can't start.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,8 @@ pub enum StartError {
 pub struct Inputs {
     /// What readers tell.
     pub readers: mpsc::UnboundedReceiver<reader::Event>,
+    /// The clock of the readers.
+    pub clock: reader::Clock,
     /// Where unpredictable numbers come from: 32 random bytes for each transaction.
     pub randomness: Box<dyn FnMut() -> [u8; 32] + Send>,
     /// The time of day.
@@ -67,29 +70,20 @@ enum Message {
     Tap(Token, Progress),
     Answer(Token, Result<AuthorisationAnswer, HostError>),
     Reversal(Token, Result<ReversalAnswer, HostError>),
+    Echo(Reply<String>, Result<String, HostError>),
+    /// A reader of the transaction is gone.
+    ReaderLost(Token),
+    /// It is time to see whether a reader is stuck.
+    LookAfter(reader::ReaderId),
     /// The time for presenting a card is over.
     Deadline(Token),
     /// The field of the wait with this number has been off for long enough.
     FieldOn(Token, u64),
+    /// The moment has come that the tap of the wait with this number asked for.
+    Moment(Token, u64),
     /// A message has stood for as long as it must.
     HoldOver(Token),
     RetryJournal,
-}
-
-impl Message {
-    /// The transaction that it concerns.
-    fn token(&self) -> Option<&Token> {
-        match self {
-            Message::Call(call) => call.token(),
-            Message::Tap(token, _)
-            | Message::Answer(token, _)
-            | Message::Reversal(token, _)
-            | Message::Deadline(token)
-            | Message::FieldOn(token, _)
-            | Message::HoldOver(token) => Some(token),
-            Message::Reader(_) | Message::RetryJournal => None,
-        }
-    }
 }
 
 /// An open transaction.
@@ -101,13 +95,15 @@ struct Open {
     notes: Vec<Record>,
     /// Where the tap waits for a card, or the seat of the conversation that has it.
     seat: Option<Arc<Seat>>,
-    /// The tap, while it waits for the issuer's answer or for the card's removal.
+    /// The tap, while it waits for the issuer's answer, for the card's removal or for a moment.
     waiting_tap: Option<Box<Tap>>,
     /// Whether it is the card's removal.
     awaits_removal: bool,
     records: TapRecords,
     /// The kernel's data for the acquirer. It is gone once the acquirer has answered.
     outcome: Option<Outcome>,
+    /// What is shown of the kernel's outcome: "Approved", say. Nobody sees it before it is written.
+    shows_once_written: Option<UiRequest>,
     /// What the customer's display says.
     customer: Display,
     /// Counts the waits for a card, so that the end of an earlier one's pause is known.
@@ -125,6 +121,9 @@ pub struct Engine {
     stans: StanCounter,
     acceptor: Acceptor,
     open: HashMap<Token, Open>,
+    interrupted: HashMap<Token, Interrupted>,
+    /// The journal failed, and will be tried again.
+    journal_retry_is_due: bool,
     stations: Stations,
     status: Status,
     /// Transaction Sequence Counter: how many taps were begun.
@@ -164,6 +163,8 @@ impl Engine {
             stations: Stations::default(),
             status: Status::idle(config.mode),
             open: HashMap::new(),
+            interrupted: HashMap::new(),
+            journal_retry_is_due: false,
             sequence_counter: journal.transaction_count()?,
             config,
             journal,
@@ -180,12 +181,18 @@ impl Engine {
 
     /// How the terminal is at this moment.
     pub fn status(&self) -> Status {
-        let phases = || self.open.values().map(|open| open.life.transaction().phase());
+        let interrupted = self.interrupted.values().filter_map(|interrupted| interrupted.view.as_ref());
+        let phases: Vec<Phase> = self
+            .open
+            .values()
+            .map(|open| open.transaction().phase())
+            .chain(interrupted.map(|view| view.state))
+            .collect();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Status {
             readers: self.stations.views().collect(),
-            open_transactions: count(phases().count()),
-            outstanding_reversals: count(phases().filter(|phase| *phase == Phase::Reversing).count()),
+            open_transactions: count(phases.len()),
+            outstanding_reversals: count(phases.iter().filter(|phase| **phase == Phase::Reversing).count()),
             ..self.status.clone()
         }
     }
@@ -194,13 +201,7 @@ impl Engine {
     pub async fn run(mut self) {
         let mut last_status = self.status();
         loop {
-            // Readers first: that a card came is known before what its conversation tells.
-            let message = tokio::select! {
-                biased;
-                Some(event) = self.inputs.readers.recv() => Message::Reader(event),
-                Some(message) = self.messages.recv() => message,
-                else => return,
-            };
+            let Some(message) = self.next_message().await else { return };
             if let Message::Call(Call::Stop(reply)) = message {
                 self.stop();
                 // Whoever asked may be gone.
@@ -208,6 +209,7 @@ impl Engine {
                 return;
             }
             self.handle_guarded(message);
+            self.serve_waiting();
             let status = self.status();
             if status != last_status {
                 self.tell(Change::Terminal(status.clone()));
@@ -216,15 +218,44 @@ impl Engine {
         }
     }
 
+    /// What there is to do next.
+    async fn next_message(&mut self) -> Option<Message> {
+        tokio::select! {
+            // Readers first: that a card came is known before what its conversation tells.
+            biased;
+            Some(event) = self.inputs.readers.recv() => Some(Message::Reader(event)),
+            message = self.messages.recv() => message,
+        }
+    }
+
     /// Handles one message; a panic ends the transaction that it concerned.
     fn handle_guarded(&mut self, message: Message) {
-        let token = message.token().cloned();
+        let token = self.token_of(&message);
         let Err(_) = catch_unwind(AssertUnwindSafe(|| self.handle(message))) else { return };
         tracing::error!(token = token.as_ref().map(Token::as_str), "a panic while a message was handled: a bug");
         let Some(token) = token else { return };
-        self.drop_open(&token);
+        let fault = Reason::InternalError.fault().expect("it is no approval");
+        self.interrupt(&token, Interruption::Panic, fault);
         if let Err(error) = self.take_up_unfinished() {
             self.journal_failed(&error);
+        }
+    }
+
+    /// The transaction that a message concerns.
+    fn token_of(&self, message: &Message) -> Option<Token> {
+        match message {
+            Message::Call(call) => call.token().cloned(),
+            Message::Reader(event) => self.stations.token_of(event.reader()?),
+            Message::LookAfter(reader) => self.stations.token_of(reader),
+            Message::Tap(token, _)
+            | Message::Answer(token, _)
+            | Message::Reversal(token, _)
+            | Message::ReaderLost(token)
+            | Message::Deadline(token)
+            | Message::FieldOn(token, _)
+            | Message::Moment(token, _)
+            | Message::HoldOver(token) => Some(token.clone()),
+            Message::Echo(..) | Message::RetryJournal => None,
         }
     }
 
@@ -240,38 +271,20 @@ impl Engine {
             }
             Message::Answer(token, answer) => self.host_answered(&token, answer),
             Message::Reversal(token, answer) => self.reversal_answered(&token, answer),
+            Message::Echo(reply, answer) => self.echo_answered(reply, answer),
+            Message::ReaderLost(token) => self.reader_lost(&token),
+            Message::LookAfter(reader) => self.look_after(&reader),
             Message::Deadline(token) => self.deadline(&token),
             Message::FieldOn(token, wait) => self.field_on(&token, wait),
+            Message::Moment(token, wait) => self.moment(&token, wait),
             Message::HoldOver(token) => {
                 let held = self.open.get_mut(&token).and_then(|open| open.customer.hold_is_over());
                 if let Some(hold_time) = held {
                     self.shown(&token, hold_time);
                 }
             }
-            Message::RetryJournal => {
-                if let Err(error) = self.take_up_unfinished() {
-                    self.journal_failed(&error);
-                }
-            }
+            Message::RetryJournal => self.retry_journal(),
         }
-    }
-
-    /// Takes up every transaction that the journal knows as unfinished and nobody works on.
-    fn take_up_unfinished(&mut self) -> Result<(), JournalError> {
-        for transaction in self.journal.unfinished()? {
-            let token = transaction.token().clone();
-            if self.open.contains_key(&token) {
-                continue;
-            }
-            let context = Context { now: (self.inputs.now)(), stans: &mut self.stans, acceptor: &self.acceptor };
-            if let Some(life) = Life::recover(transaction, context) {
-                tracing::info!(token = token.as_str(), "taking up a transaction that was not finished");
-                self.open.insert(token.clone(), Open::new(life));
-                self.carry_out(&token);
-            }
-        }
-        self.status.fault = None;
-        Ok(())
     }
 
     /// Gives a transaction's machine an input, and carries out what follows.
@@ -279,7 +292,11 @@ impl Engine {
         let Some(open) = self.open.get_mut(token) else { return };
         let context = Context { now: (self.inputs.now)(), stans: &mut self.stans, acceptor: &self.acceptor };
         match open.life.handle(input, context) {
-            Ok(()) => self.carry_out(token),
+            Ok(()) => {
+                if let Err(error) = self.carry_out(token) {
+                    self.journal_failed(&error);
+                }
+            }
             // Two things crossed: a deadline and a card, say.
             Err(untimely) => tracing::debug!(token = token.as_str(), %untimely, "passed over"),
         }
@@ -287,7 +304,11 @@ impl Engine {
 
     /// Carries out what a transaction's machine asks for, in its order: nothing that follows a
     /// `Write` is done before the journal is synced.
-    fn carry_out(&mut self, token: &Token) {
+    ///
+    /// # Errors
+    /// If the journal can't be written. What was not written has not happened: the transaction is dropped then, and
+    /// the journal decides what becomes of it.
+    fn carry_out(&mut self, token: &Token) -> Result<(), JournalError> {
         while let Some(open) = self.open.get_mut(token) {
             let Some(output) = open.life.poll_output() else { break };
             match output {
@@ -296,13 +317,14 @@ impl Engine {
                     let mut records = std::mem::take(&mut open.notes);
                     records.push(record);
                     if let Err(error) = self.journal.append(&records) {
-                        // What was not written has not happened: the journal decides what follows.
-                        self.drop_open(token);
-                        self.journal_failed(&error);
-                        return;
+                        self.interrupt(token, Interruption::JournalFailure, journal_fault(&error));
+                        return Err(error);
+                    }
+                    if let Some(request) = open.shows_once_written.take() {
+                        self.show_outcome(token, &request);
                     }
                 }
-                Output::Arm { reader } => self.start_tap(token, reader.as_deref()),
+                Output::Arm { .. } => self.start_tap(token),
                 Output::Disarm => self.release_readers(token),
                 Output::Authorise(request) => self.authorise(token, &request),
                 Output::Reverse { reversal, repeated, after } => self.reverse(token, &reversal, repeated, after),
@@ -314,8 +336,10 @@ impl Engine {
             }
         }
         if self.open.get(token).is_some_and(|open| open.life.is_over()) {
-            self.drop_open(token);
+            self.release_readers(token);
+            self.open.remove(token);
         }
+        Ok(())
     }
 
     /// Tells everybody how a transaction stands.
@@ -330,8 +354,20 @@ impl Engine {
         Some(TransactionView::new(open.shown.as_deref()?, open.customer.text(), !self.stations.is_empty()))
     }
 
-    fn show(&mut self, token: &Token, request: &emv::kernel::UiRequest) {
+    fn show(&mut self, token: &Token, request: &UiRequest) {
         self.stations.indicate(token, request.status);
+        self.show_text(token, request);
+    }
+
+    /// Shows a kernel's outcome, where its card was read. The reader has been released since.
+    fn show_outcome(&mut self, token: &Token, request: &UiRequest) {
+        if let Some(reader) = self.open.get(token).and_then(|open| open.transaction().reader()) {
+            self.stations.indicate_end(reader, request.status);
+        }
+        self.show_text(token, request);
+    }
+
+    fn show_text(&mut self, token: &Token, request: &UiRequest) {
         let (Some(open), Some(text)) = (self.open.get_mut(token), display::customer_text(request)) else { return };
         if let Some(hold_time) = open.customer.show(text, request.hold_time) {
             self.shown(token, hold_time);
@@ -351,15 +387,13 @@ impl Engine {
         let _ = self.changes.send(change);
     }
 
-    fn drop_open(&mut self, token: &Token) {
-        self.release_readers(token);
-        self.open.remove(token);
+    /// Now, by the clock of the readers, for a tap that goes on without one.
+    fn reader_time(&self) -> emv::Instant {
+        driver::instant(self.inputs.clock.now())
     }
 
-    fn journal_failed(&mut self, error: &JournalError) {
-        tracing::error!(%error, "the journal failed; no transaction is started until it works again");
-        self.status.fault = Some(journal_fault(error));
-        self.later(JOURNAL_PAUSE, Message::RetryJournal);
+    fn phase(&self, token: &Token) -> Option<Phase> {
+        self.open.get(token).map(|open| open.transaction().phase())
     }
 
     /// Puts a message into the inbox after a while.
@@ -376,13 +410,18 @@ impl Engine {
         let waiting: Vec<Token> = self
             .open
             .iter()
-            .filter(|(_, open)| {
-                matches!(open.life.transaction().phase(), Phase::Created | Phase::Armed | Phase::CardSeen)
-            })
+            .filter(|(_, open)| matches!(open.transaction().phase(), Phase::Created | Phase::Armed | Phase::CardSeen))
             .map(|(token, _)| token.clone())
             .collect();
         for token in waiting {
-            self.feed(&token, Input::Cancel);
+            // Where the journal fails, each attempt may take its time: the next start ends them.
+            match self.status.fault {
+                None => self.feed(&token, Input::Cancel),
+                Some(_) => self.release_readers(&token),
+            }
+        }
+        if self.status.fault.is_some() {
+            return tracing::warn!("stopping without a word in the journal, which does not work");
         }
         if let Err(error) = self.journal.append_terminal((self.inputs.now)(), &TerminalEvent::Stopped) {
             tracing::error!(%error, "the journal failed while stopping");
@@ -406,6 +445,7 @@ impl Open {
             awaits_removal: false,
             records: TapRecords::default(),
             outcome: None,
+            shows_once_written: None,
             customer: Display::default(),
             waits: 0,
             deadline: None,
@@ -415,10 +455,11 @@ impl Open {
     fn transaction(&self) -> &Transaction {
         self.life.transaction()
     }
-}
 
-fn journal_fault(error: &JournalError) -> Fault {
-    Fault::new("JournalFailed", Retry::AfterOperator, error.to_string())
+    /// Whether its tap waits for a card, and nobody has it.
+    fn waits_for_card(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.is_free())
+    }
 }
 
 /// Makes the journal's folder. If it can't be made, opening the journal says why.
@@ -442,3 +483,6 @@ fn forward<T: Send + 'static, U: Send + 'static>(
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ struct Station {
     reader: Reader,
     view: ReaderView,
     has_card: bool,
+    /// Somebody looks after it from time to time, for as long as it works.
+    is_looked_after: bool,
 }
 
 impl Stations {
@@ -31,7 +33,12 @@ impl Stations {
     /// Takes in a reader that was attached; one that comes back goes on with what it did.
     pub(super) fn attach(&mut self, reader: Reader) -> ReaderView {
         let view = ReaderView::idle(&reader);
-        let station = self.0.entry(reader.id().clone()).or_insert(Station { reader, view, has_card: false });
+        let station = self.0.entry(reader.id().clone()).or_insert(Station {
+            reader,
+            view,
+            has_card: false,
+            is_looked_after: false,
+        });
         station.view.clone()
     }
 
@@ -44,18 +51,31 @@ impl Stations {
     pub(super) fn check_free(&self, wanted: Option<&str>) -> Result<(), Fault> {
         let busy =
             |what: String| Fault::new("ReaderBusy", Retry::Same, format!("{what} busy with another transaction"));
+        let faulty = |what: String| {
+            let message = format!("{what}: take the card away, or unplug the reader and plug it in again");
+            Fault::new("ReaderFailed", Retry::AfterOperator, message)
+        };
+        let is_faulty = |station: &Station| station.view.state == ReaderState::Faulty;
         match wanted {
             Some(name) => match self.0.get(&ReaderId::new(name)) {
                 None => {
                     let message = format!("there is no reader `{name}`; `tenderctl readers` lists them");
                     Err(Fault::new("UnknownReader", Retry::AfterOperator, message))
                 }
+                Some(station) if is_faulty(station) => Err(faulty(format!("reader `{name}` does not answer"))),
                 Some(station) if station.view.token.is_some() => Err(busy(format!("reader `{name}` is"))),
                 Some(_) => Ok(()),
             },
-            None if self.0.is_empty() || self.0.values().any(|station| station.view.token.is_none()) => Ok(()),
+            None if self.0.is_empty() || self.0.values().any(Station::is_free) => Ok(()),
+            None if self.0.values().all(is_faulty) => Err(faulty("no reader answers".to_owned())),
             None => Err(busy("every reader is".to_owned())),
         }
+    }
+
+    /// The readers that work for nobody, and whose last card is gone.
+    pub(super) fn free(&self) -> Vec<Reader> {
+        let free = self.0.values().filter(|station| station.is_free() && !station.has_card);
+        free.map(|station| station.reader.clone()).collect()
     }
 
     /// The readers that a transaction may be armed at: those that are free or already work for it.
@@ -63,7 +83,7 @@ impl Stations {
         self.0
             .values()
             .filter(|station| wanted.is_none_or(|name| station.reader.id().as_str() == name))
-            .filter(|station| station.view.token.as_ref().is_none_or(|other| other == token))
+            .filter(|station| station.is_free() || station.view.token.as_ref() == Some(token))
             .map(|station| station.reader.clone())
             .collect()
     }
@@ -74,6 +94,18 @@ impl Stations {
         station.view.token = token.cloned();
         station.view.state = state;
         Some(station.view.clone())
+    }
+
+    /// A reader, and what it does.
+    pub(super) fn get(&self, id: &ReaderId) -> Option<(&Reader, &ReaderView)> {
+        self.0.get(id).map(|station| (&station.reader, &station.view))
+    }
+
+    /// Notes whether somebody looks after a reader; tells whether that is new.
+    pub(super) fn look_after(&mut self, id: &ReaderId, is_looked_after: bool) -> bool {
+        let station = self.0.get_mut(id);
+        station
+            .is_some_and(|station| std::mem::replace(&mut station.is_looked_after, is_looked_after) != is_looked_after)
     }
 
     /// Notes whether a card is in a reader's field.
@@ -101,16 +133,33 @@ impl Stations {
 
     /// Shows a status on the readers that work for a transaction.
     pub(super) fn indicate(&self, token: &Token, status: CardStatus) {
-        let indication = match status {
-            CardStatus::NotReady | CardStatus::Idle => Indication::Idle,
-            CardStatus::ReadyToRead => Indication::Ready,
-            CardStatus::CardReadSuccessfully => Indication::Success,
-            CardStatus::ProcessingError => Indication::Failure,
-            // Between two commands nothing is shown: some readers stop to do so.
-            CardStatus::Processing | CardStatus::NotApplicable => return,
-        };
         for reader in self.working_for(token) {
-            reader.indicate(indication);
+            show(&reader, status);
         }
     }
+
+    /// Shows how a transaction ended on the reader that read its card, unless that works for another one already.
+    pub(super) fn indicate_end(&self, name: &str, status: CardStatus) {
+        if let Some(station) = self.0.get(&ReaderId::new(name)).filter(|station| station.is_free()) {
+            show(&station.reader, status);
+        }
+    }
+}
+
+impl Station {
+    fn is_free(&self) -> bool {
+        self.view.token.is_none() && self.view.state != ReaderState::Faulty
+    }
+}
+
+fn show(reader: &Reader, status: CardStatus) {
+    let indication = match status {
+        CardStatus::NotReady | CardStatus::Idle => Indication::Idle,
+        CardStatus::ReadyToRead => Indication::Ready,
+        CardStatus::CardReadSuccessfully => Indication::Success,
+        CardStatus::ProcessingError => Indication::Failure,
+        // Between two commands nothing is shown: some readers stop to do so.
+        CardStatus::Processing | CardStatus::NotApplicable => return,
+    };
+    reader.indicate(indication);
 }

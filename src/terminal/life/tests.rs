@@ -48,7 +48,7 @@ impl Bench {
     fn recover(self) -> (Bench, Vec<String>) {
         let mut stans = self.stans;
         let context = Context { now: at(self.second + 100), stans: &mut stans, acceptor: &acceptor() };
-        let life = Life::recover(self.life.transaction().clone(), context).unwrap();
+        let life = Life::recover(self.life.transaction().clone(), Interruption::Restart, context).unwrap();
         let mut bench = Bench { life, stans, second: self.second + 100 };
         let outputs = bench.outputs();
         (bench, outputs)
@@ -148,6 +148,16 @@ fn each_outcome_of_the_tap_has_its_result() {
         assert_eq!(bench.result(), Some(result));
         assert_eq!(bench.life.transaction().approved_amount(), None);
     }
+}
+
+#[test]
+fn where_the_amount_ends_it_before_a_card_was_asked_for_none_is_said_to_be_read() {
+    let mut bench = Bench::open(purchase("t1"));
+    bench.outputs();
+    let outputs = bench.step(Input::CardRead(Box::new(tap("t1", TapOutcome::TryAnotherInterface))));
+    assert_eq!(outputs, ["write completed", "publish"]);
+    assert_eq!(bench.result(), Some(FinalResult::OtherInterface));
+    assert_eq!(bench.life.transaction().card_read(), None);
 }
 
 #[test]
@@ -363,6 +373,23 @@ fn after_a_restart_what_was_not_told_is_undone() {
 }
 
 #[test]
+fn what_is_taken_up_again_says_why_it_was_dropped() {
+    for (why, reason, reversal_reason) in [
+        (Interruption::JournalFailure, Reason::JournalFailed, ReversalReason::JournalFailed),
+        (Interruption::Panic, Reason::InternalError, ReversalReason::InternalError),
+    ] {
+        let take_up = |mut bench: Bench| {
+            let context = Context { now: at(99), stans: &mut bench.stans, acceptor: &acceptor() };
+            Life::recover(bench.life.transaction().clone(), why, context).unwrap()
+        };
+        let aborted = take_up(Bench::at_the_card(purchase("t1")));
+        assert_eq!(aborted.transaction().ending().unwrap().reason, reason);
+        let reversed = take_up(Bench::at_the_bank(purchase("t1")));
+        assert_eq!(reversed.transaction().reversal().unwrap().reason, reversal_reason);
+    }
+}
+
+#[test]
 fn an_answer_that_was_written_and_not_told_is_undone_after_a_restart() {
     let answered = |answer: Answer| {
         let mut bench = Bench::at_the_bank(purchase("t1"));
@@ -382,7 +409,7 @@ fn what_is_done_needs_no_recovery() {
     let mut bench = Bench::at_the_bank(purchase("t1"));
     bench.step(Input::HostAnswered(approval()));
     let context = Context { now: at(99), stans: &mut bench.stans, acceptor: &acceptor() };
-    assert!(Life::recover(bench.life.transaction().clone(), context).is_none());
+    assert!(Life::recover(bench.life.transaction().clone(), Interruption::Restart, context).is_none());
 }
 
 /// Every input in every phase, in some thousand orders: no panic, nothing changed by what is

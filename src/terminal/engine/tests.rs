@@ -1,0 +1,247 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc as blocking;
+
+use tempfile::TempDir;
+use tender_sim::card::{Card, Personality};
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::reader::simulated::{SimulatedCard, SimulatedReader};
+use crate::reader::{Clock, Event, ReaderId};
+use crate::terminal::testing::{at, purchase};
+use crate::terminal::view::ReaderState;
+use crate::terminal::{Amount, Fault, FinalResult, Request, TransactionType};
+
+/// An engine of the example configuration with Visa alone, and nobody at the other ends.
+struct Bench {
+    engine: Engine,
+    changes: mpsc::UnboundedReceiver<Change>,
+    events: mpsc::UnboundedSender<Event>,
+    clock_panics: Arc<AtomicBool>,
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tenderd.toml");
+        let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/sim/keys/test-ca.toml");
+        let text = crate::config::EXAMPLE
+            .replace("/usr/share/tenderd/keys/test-ca.toml", keys)
+            .replace("/var/lib/tenderd", folder.path().to_str().unwrap())
+            .replace("floor_limit = \"0.00\"", "floor_limit = \"25.00\"");
+        let second_scheme = text.rfind("[[scheme]]").unwrap();
+        std::fs::write(&path, &text[..second_scheme]).unwrap();
+        let config = Arc::new(Config::load(&path).unwrap());
+        let host = Host::start(config.host.clone(), config.card_acceptor.clone());
+        let (events, readers) = mpsc::unbounded_channel();
+        let (changes_in, changes) = mpsc::unbounded_channel();
+        let clock_panics = Arc::new(AtomicBool::new(false));
+        let panics = clock_panics.clone();
+        let now = move || {
+            assert!(!panics.swap(false, Ordering::Relaxed), "a bug, for the test");
+            at(0)
+        };
+        let inputs = Inputs { readers, clock: Clock::start(), randomness: Box::new(|| [7; 32]), now: Box::new(now) };
+        let (engine, _terminal) = Engine::start(config, host, inputs, changes_in).unwrap();
+        Bench { engine, changes, events, clock_panics, folder }
+    }
+
+    /// Lets SQL change what the journal takes.
+    fn journal(&self, sql: &str) {
+        let journal = rusqlite::Connection::open(self.folder.path().join("journal.db")).unwrap();
+        journal.execute_batch(sql).unwrap();
+    }
+
+    /// From now on, events of this type can't be written; `_` is any.
+    fn break_journal(&self, event: &str) {
+        self.journal(&format!(
+            "CREATE TRIGGER broken BEFORE INSERT ON journal WHEN NEW.event LIKE '{event}'
+             BEGIN SELECT RAISE(ABORT, 'broken, for the test'); END"
+        ));
+    }
+
+    fn mend_journal(&self) {
+        self.journal("DROP TRIGGER broken");
+    }
+
+    fn create(&mut self, request: Request) -> Result<TransactionView, Fault> {
+        let (reply, mut answer) = oneshot::channel();
+        self.engine.handle(Message::Call(Call::Create(request, reply)));
+        answer.try_recv().expect("it is answered at once")
+    }
+
+    fn find(&mut self, token: &str) -> TransactionView {
+        let (reply, mut answer) = oneshot::channel();
+        self.engine.handle(Message::Call(Call::Find(token.parse().unwrap(), reply)));
+        answer.try_recv().expect("it is answered at once").expect("it was created")
+    }
+
+    fn cancel(&mut self, token: &str) {
+        let (reply, _answer) = oneshot::channel();
+        self.engine.handle(Message::Call(Call::Cancel(token.parse().unwrap(), reply)));
+    }
+
+    /// A reader on which this card is laid whenever it is armed.
+    fn reader(&self, personality: &str) -> SimulatedReader {
+        let reader = SimulatedReader::attach("simulated", self.engine.inputs.clock, self.events.clone()).unwrap();
+        reader.present_when_armed(Card::new(&Personality::built_in(personality).unwrap()), Duration::ZERO);
+        reader
+    }
+
+    /// Handles messages until something has changed as `is_so` says; gives all that was told up to then.
+    async fn until(&mut self, is_so: impl Fn(&Change) -> bool) -> Vec<Change> {
+        let mut told = Vec::new();
+        loop {
+            while let Ok(change) = self.changes.try_recv() {
+                let is_it = is_so(&change);
+                told.push(change);
+                if is_it {
+                    return told;
+                }
+            }
+            let patience = Duration::from_secs(20);
+            let message = tokio::time::timeout(patience, self.engine.next_message()).await;
+            let message = message.unwrap_or_else(|_| panic!("waited in vain: {told:#?}")).expect("it runs");
+            self.engine.handle_guarded(message);
+            self.engine.serve_waiting();
+        }
+    }
+
+    async fn until_done(&mut self, token: &str) -> (TransactionView, Vec<Change>) {
+        let told = self.until(|change| transaction(change, token).is_some_and(|view| view.result.is_some())).await;
+        (told.last().and_then(|change| transaction(change, token)).unwrap().clone(), told)
+    }
+}
+
+fn transaction<'a>(change: &'a Change, name: &str) -> Option<&'a TransactionView> {
+    match change {
+        Change::Transaction(view) if view.token.as_str() == name => Some(view),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn approved_is_shown_once_it_is_written_and_never_before() {
+    let mut bench = Bench::new();
+    bench.break_journal("completed");
+    let _reader = bench.reader("visa-offline-fdda");
+    bench.create(purchase("t1")).unwrap();
+    let told = bench.until(|change| transaction(change, "t1").is_some_and(|view| view.error.is_some())).await;
+    let customer = |change: &Change| transaction(change, "t1").map(|view| view.customer.clone());
+    assert!(!told.iter().filter_map(customer).any(|text| text.contains("Approved")), "{told:#?}");
+    let view = bench.find("t1");
+    assert_eq!((view.state, view.result), (Phase::CardRead, None));
+    assert_eq!(view.error.unwrap().name, "JournalFailed");
+    assert!(view.cashier.starts_with("Not known yet"), "{}", view.cashier);
+    assert_eq!(bench.engine.status().open_transactions, 1);
+
+    bench.mend_journal();
+    let (view, _) = bench.until_done("t1").await;
+    assert_eq!((view.result, view.error.unwrap().name), (Some(FinalResult::Aborted), "JournalFailed"));
+
+    bench.create(purchase("t2")).unwrap();
+    let (view, _) = bench.until_done("t2").await;
+    assert_eq!((view.result, &*view.customer), (Some(FinalResult::Approved), "Approved"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_journal_is_tried_again_by_one_timer_and_healthy_once_all_were_taken_up() {
+    let mut bench = Bench::new();
+    for token in ["t1", "t2", "t3"] {
+        bench.create(purchase(token)).unwrap();
+    }
+    bench.break_journal("%");
+    for token in ["t1", "t2", "t3"] {
+        bench.cancel(token);
+        assert_eq!(bench.find(token).error.unwrap().name, "JournalFailed");
+    }
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let due: Vec<Message> = std::iter::from_fn(|| bench.engine.messages.try_recv().ok()).collect();
+        let retries = due.iter().filter(|message| matches!(message, Message::RetryJournal)).count();
+        assert_eq!(retries, 1, "however many sales are unfinished");
+        bench.engine.handle(Message::RetryJournal);
+        assert!(bench.engine.status().fault.is_some(), "it is still broken");
+    }
+    bench.mend_journal();
+    bench.engine.handle(Message::RetryJournal);
+    assert_eq!(bench.engine.status().fault, None);
+    for token in ["t1", "t2", "t3"] {
+        assert_eq!(bench.find(token).result, Some(FinalResult::Aborted));
+    }
+}
+
+#[tokio::test]
+async fn sales_that_waited_for_a_reader_get_it_one_after_the_other() {
+    let mut bench = Bench::new();
+    bench.create(purchase("t1")).unwrap();
+    bench.create(purchase("t2")).unwrap();
+    let _reader = bench.reader("visa-offline-fdda");
+    let is_done = |change: &Change| matches!(change, Change::Transaction(view) if view.result.is_some());
+    for _ in 0..2 {
+        bench.until(is_done).await;
+    }
+    for token in ["t1", "t2"] {
+        assert_eq!(bench.find(token).result, Some(FinalResult::Approved));
+    }
+}
+
+/// A card that answers its first command once it is told to.
+struct Waiting(blocking::Receiver<()>);
+
+impl SimulatedCard for Waiting {
+    fn power(&mut self) -> Vec<u8> {
+        Card::ATR.to_vec()
+    }
+
+    fn transmit(&mut self, _command: &[u8]) -> (Option<Vec<u8>>, Duration) {
+        let _ = self.0.recv();
+        (None, Duration::ZERO)
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_while_it_reads_the_card_ends_the_sale_and_says_so() {
+    let mut bench = Bench::new();
+    let reader = SimulatedReader::attach("simulated", bench.engine.inputs.clock, bench.events.clone()).unwrap();
+    let (resume, told_to) = blocking::channel();
+    reader.present(Waiting(told_to));
+    bench.until(|change| matches!(change, Change::Reader(_))).await;
+    bench.create(purchase("t1")).unwrap();
+    bench.until(|change| transaction(change, "t1").is_some_and(|view| view.state == Phase::CardSeen)).await;
+    bench.events.send(Event::Detached(ReaderId::new("simulated"))).unwrap();
+    let (view, _) = bench.until_done("t1").await;
+    assert_eq!((view.result, view.error.unwrap().name), (Some(FinalResult::Aborted), "ReaderFailed"));
+    drop(resume);
+}
+
+#[tokio::test]
+async fn a_panic_while_a_readers_event_is_handled_ends_the_sale_at_that_reader_as_an_internal_error() {
+    let mut bench = Bench::new();
+    let reader = SimulatedReader::attach("simulated", bench.engine.inputs.clock, bench.events.clone()).unwrap();
+    bench.until(|change| matches!(change, Change::Reader(_))).await;
+    bench.create(purchase("t1")).unwrap();
+    bench.clock_panics.store(true, Ordering::Relaxed);
+    let id = reader.reader().id().clone();
+    bench.engine.handle_guarded(Message::Reader(Event::Fault(id, reader::Fault::Panicked)));
+    assert_eq!(bench.find("t1").error.unwrap().name, "InternalError");
+    let readers = bench.engine.status().readers;
+    assert_eq!(readers.iter().map(|view| view.state).collect::<Vec<_>>(), [ReaderState::Idle]);
+}
+
+#[tokio::test]
+async fn what_no_scheme_offers_is_refused_and_what_is_too_much_ends_without_a_card() {
+    let mut bench = Bench::new();
+    let cash = Request { kind: TransactionType::CashAdvance, ..purchase("t1") };
+    assert_eq!(bench.create(cash).unwrap_err().name, "TypeNotOffered");
+    let much = Request { amount: Amount::new(99_999_999).unwrap(), ..purchase("t2") };
+    let _reader = bench.reader("visa-offline-fdda");
+    bench.until(|change| matches!(change, Change::Reader(_))).await;
+    bench.create(much).unwrap();
+    let (view, told) = bench.until_done("t2").await;
+    assert_eq!(view.result, Some(FinalResult::OtherInterface));
+    let states: Vec<Phase> = told.iter().filter_map(|change| Some(transaction(change, "t2")?.state)).collect();
+    assert!(states.iter().all(|state| matches!(state, Phase::Created | Phase::Done)), "no card was shown: {states:?}");
+}
