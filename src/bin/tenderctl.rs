@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tenderd::ctl::{
-    BusArgs, Client, Failure, Output, cancel, completions, config, decode, import, journal, readers, receipt, record,
-    replay, sale, status, transactions,
+    BusArgs, Client, Failure, Output, cancel, completions, config, decode, host, import, journal, readers, receipt,
+    record, replay, sale, status, transactions,
 };
 
 /// Takes contactless payments from the command line, and looks into the terminal that takes them.
@@ -50,6 +50,9 @@ enum Command {
 enum DaemonCommand {
     /// Show how the terminal is
     Status,
+    /// Ask the acquirer whether it is there
+    #[command(after_help = host::HELP)]
+    Host,
     /// List the readers
     Readers,
     /// Take a payment, and show its phases live
@@ -90,6 +93,7 @@ async fn ask(command: DaemonCommand, bus: &BusArgs, output: &Output) -> Result<E
     let client = async || Client::connect(bus).await;
     match command {
         DaemonCommand::Status => status::run(&client().await?, output).await,
+        DaemonCommand::Host => host::run(&client().await?, output).await,
         DaemonCommand::Readers => readers::run(&client().await?, output).await,
         // A sale that can't be right is refused before anybody is asked.
         DaemonCommand::Sale(args) => sale::run(&args, bus, output).await,

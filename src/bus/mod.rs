@@ -20,9 +20,9 @@ mod transaction;
 
 use std::collections::{HashMap, VecDeque};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use zbus::object_server::{Interface, InterfaceRef};
-use zbus::{Connection, connection, fdo};
+use zbus::{Connection, OwnedVariant, connection, fdo};
 
 pub use error::Error;
 pub use path::{reader_path, transaction_path};
@@ -76,12 +76,19 @@ pub async fn serve(
     changes: mpsc::UnboundedReceiver<Change>,
     ready: impl FnOnce(),
 ) -> zbus::Result<()> {
-    let face = Terminal1::new(terminal.clone(), status);
+    let (asking, asked) = mpsc::unbounded_channel();
+    let face = Terminal1::new(terminal.clone(), status, asking);
     // A name that could be taken over would be taken over by a second daemon that somebody starts by mistake.
     let builder = bus.builder().replace_existing_names(false).allow_name_replacements(false);
     let connection = builder.serve_at(ROOT, fdo::ObjectManager).serve_at(ROOT, face).name(NAME).build().await?;
     ready();
-    Publisher { connection, terminal, done: VecDeque::new() }.run(changes).await
+    Publisher { connection, terminal, done: VecDeque::new() }.run(changes, asked).await
+}
+
+/// A transaction that must have an object on the bus before its caller is told of it; and where to say that it has.
+struct Asked {
+    view: TransactionView,
+    published: oneshot::Sender<()>,
 }
 
 /// Keeps the objects on the bus as the terminal is.
@@ -92,21 +99,50 @@ struct Publisher {
 }
 
 impl Publisher {
-    async fn run(mut self, mut changes: mpsc::UnboundedReceiver<Change>) -> zbus::Result<()> {
-        while let Some(change) = changes.recv().await {
-            match change {
-                Change::Transaction(view) => self.transaction(*view).await?,
-                Change::Reader(view) => self.reader(view).await?,
-                Change::ReaderGone(name) => {
-                    self.connection.object_server().remove::<Reader1, _>(reader_path(&name)).await?;
-                }
-                Change::Terminal(status) => {
-                    let face = self.connection.object_server().interface::<_, Terminal1>(ROOT).await?;
-                    update(&self.connection, &face, |face| face.update(status)).await?;
+    async fn run(
+        mut self,
+        mut changes: mpsc::UnboundedReceiver<Change>,
+        mut asked: mpsc::UnboundedReceiver<Asked>,
+    ) -> zbus::Result<()> {
+        loop {
+            // Changes first: what is asked for is no older than they are.
+            tokio::select! {
+                biased;
+                change = changes.recv() => match change {
+                    Some(change) => self.change(change).await?,
+                    None => return Ok(()),
+                },
+                Some(Asked { view, published }) = asked.recv() => {
+                    let server = self.connection.object_server();
+                    if server.interface::<_, Transaction1>(transaction_path(&view.token)).await.is_err() {
+                        self.transaction(view).await?;
+                    }
+                    // The caller may have gone.
+                    let _ = published.send(());
                 }
             }
         }
-        Ok(())
+    }
+
+    async fn change(&mut self, change: Change) -> zbus::Result<()> {
+        match change {
+            Change::Transaction(view) => self.transaction(*view).await,
+            Change::Reader(view) => self.reader(view).await,
+            Change::ReaderGone(name) => {
+                self.connection.object_server().remove::<Reader1, _>(reader_path(&name)).await.map(drop)
+            }
+            Change::Terminal(status) => self.status(status).await,
+        }
+    }
+
+    /// A call may wait long in the terminal's object, for the acquirer, say; so this needs no more than to read it.
+    async fn status(&self, status: Status) -> zbus::Result<()> {
+        let server = self.connection.object_server();
+        let object = server.interface::<_, Terminal1>(ROOT).await?;
+        let face = object.get().await;
+        let before = face.get_all(server, &self.connection, None, object.signal_emitter()).await?;
+        face.update(status);
+        announce(&self.connection, &object, &*face, before).await
     }
 
     async fn transaction(&mut self, view: TransactionView) -> zbus::Result<()> {
@@ -147,12 +183,21 @@ async fn update<I: Interface>(
     object: &InterfaceRef<I>,
     change: impl FnOnce(&mut I),
 ) -> zbus::Result<()> {
-    let (server, emitter) = (connection.object_server(), object.signal_emitter());
     let mut interface = object.get_mut().await;
-    let before = interface.get_all(server, connection, None, emitter).await?;
+    let before = interface.get_all(connection.object_server(), connection, None, object.signal_emitter()).await?;
     change(&mut interface);
-    let after = interface.get_all(server, connection, None, emitter).await?;
-    drop(interface);
+    announce(connection, object, &*interface, before).await
+}
+
+/// Announces, in one signal, the properties of an object that were different before.
+async fn announce<I: Interface>(
+    connection: &Connection,
+    object: &InterfaceRef<I>,
+    interface: &I,
+    before: HashMap<String, OwnedVariant>,
+) -> zbus::Result<()> {
+    let emitter = object.signal_emitter();
+    let after = interface.get_all(connection.object_server(), connection, None, emitter).await?;
     let changed: HashMap<_, _> = after
         .iter()
         .filter(|(name, value)| before.get(*name) != Some(value))

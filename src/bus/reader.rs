@@ -38,7 +38,7 @@ impl Reader1 {
         &self.view.family
     }
 
-    /// `idle`, `armed` or `card_seen`.
+    /// `idle`, `armed`, `card_seen`, or `faulty`: it does not answer, and works for nobody until it does.
     #[zbus(property)]
     fn state(&self) -> &str {
         self.view.state.name()

@@ -1,29 +1,46 @@
 //! `org.tenderd.Terminal1`.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::{mpsc, oneshot};
 use zbus::object_server::{Interface, SignalEmitter};
 use zbus::{OwnedObjectPath, OwnedVariant};
 
 use super::options::{Options, ReceiptFormat};
 use super::transaction::Transaction1;
-use super::{Error, transaction_path};
+use super::{Asked, Error, transaction_path};
 use crate::receipt::text;
 use crate::terminal::{Status, Terminal, Token, TransactionView};
 
 /// The terminal.
 pub struct Terminal1 {
     terminal: Terminal,
-    status: Status,
+    status: Mutex<Status>,
+    /// Asks for a transaction's object.
+    asking: mpsc::UnboundedSender<Asked>,
 }
 
 impl Terminal1 {
-    pub(super) fn new(terminal: Terminal, status: Status) -> Self {
-        Terminal1 { terminal, status }
+    pub(super) fn new(terminal: Terminal, status: Status, asking: mpsc::UnboundedSender<Asked>) -> Self {
+        Terminal1 { terminal, status: Mutex::new(status), asking }
     }
 
-    pub(super) fn update(&mut self, status: Status) {
-        self.status = status;
+    pub(super) fn update(&self, status: Status) {
+        *self.status() = status;
+    }
+
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a transaction has its object.
+    async fn publish(&self, view: TransactionView) {
+        let (published, is_published) = oneshot::channel();
+        if self.asking.send(Asked { view, published }).is_ok() {
+            // It is not answered if the daemon ends meanwhile.
+            let _ = is_published.await;
+        }
     }
 
     /// What a transaction's object says, or would say if it were still on the bus.
@@ -46,12 +63,15 @@ impl Terminal1 {
     /// `reader` (s: a reader's name), `reference` (s: your own words), `accept_partial` (b).
     ///
     /// Calling again with the same token and the same values gives the same object and starts
-    /// nothing; with other values it fails with `org.tenderd.Error.TokenReused`.
+    /// nothing; with other values it fails with `org.tenderd.Error.TokenReused`. A type that no card
+    /// scheme is configured for fails with `TypeNotOffered`, a reader that is stuck with `ReaderFailed`.
     #[zbus(out_args("transaction"))]
     async fn create_transaction(&self, options: HashMap<String, OwnedVariant>) -> Result<OwnedObjectPath, Error> {
         let request = Options::new(options).request()?;
         let view = self.terminal.create(request).await?;
-        Ok(transaction_path(&view.token))
+        let path = transaction_path(&view.token);
+        self.publish(view).await;
+        Ok(path)
     }
 
     /// The properties of `org.tenderd.Transaction1` of the transaction with this token, be it live or
@@ -116,30 +136,36 @@ impl Terminal1 {
     /// `live`, or `test`: no money moves, and every receipt says so.
     #[zbus(property(emits_changed_signal = "const"))]
     fn mode(&self) -> &str {
-        self.status.mode.name()
+        self.status().mode.name()
     }
 
     /// Whether the PC/SC service answers.
     #[zbus(property)]
     fn reader_service(&self) -> bool {
-        self.status.reader_service
+        self.status().reader_service
     }
 
     /// How many transactions are not done.
     #[zbus(property)]
     fn open_transactions(&self) -> u32 {
-        self.status.open_transactions
+        self.status().open_transactions
     }
 
     /// How many reversals the acquirer has not answered yet.
     #[zbus(property)]
     fn outstanding_reversals(&self) -> u32 {
-        self.status.outstanding_reversals
+        self.status().outstanding_reversals
     }
 
     /// Why no transaction can be started, in words; empty while one can.
     #[zbus(property)]
-    fn fault(&self) -> &str {
-        self.status.fault.as_ref().map_or("", |fault| &fault.message)
+    fn fault(&self) -> String {
+        self.status().fault.as_ref().map(|fault| fault.message.clone()).unwrap_or_default()
+    }
+
+    /// When the acquirer last answered anything: ISO 8601, UTC; empty if it has not since the daemon was started.
+    #[zbus(property)]
+    fn last_host_contact(&self) -> String {
+        self.status().last_host_contact.map(|at| at.to_string()).unwrap_or_default()
     }
 }

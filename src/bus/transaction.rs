@@ -93,7 +93,8 @@ impl Transaction1 {
         self.view.result.map_or("", FinalResult::name)
     }
 
-    /// Why it was not approved, as a stable name.
+    /// Why it was not approved, as a stable name. Before `State` is `done`: `JournalFailed` while its end is
+    /// not known yet (ask again later, don't charge again), or what stands in the way of its reversal.
     #[zbus(property)]
     fn error_name(&self) -> String {
         self.view.error.as_ref().map(|fault| format!("{}{}", Error::PREFIX, fault.name)).unwrap_or_default()

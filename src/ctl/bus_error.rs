@@ -6,12 +6,21 @@ use super::Failure;
 use crate::bus::{self, Bus};
 
 /// What to do about the errors that need more than their retry advice says.
-const ADVICE: [(&str, &str); 6] = [
+const ADVICE: [(&str, &str); 9] = [
     ("TokenReused", "Give this sale another --token, or none to have one made up"),
     ("UnknownToken", "`tenderctl transactions` lists the transactions there are"),
     ("UnknownReader", "`tenderctl readers` lists the readers there are"),
     ("ReaderBusy", "Wait for the other transaction to end, or take another --reader"),
     ("AlreadyDone", "`tenderctl receipt TOKEN` shows how it ended"),
+    (
+        "ReaderFailed",
+        "Take the card away; if `tenderctl readers` still says faulty, unplug the reader and plug it in again",
+    ),
+    ("TypeNotOffered", "The configuration's key scheme.transactions says what each card scheme offers"),
+    (
+        "HostUnavailable",
+        "The configuration's key host.address says where the acquirer is; `journalctl -u tenderd` says more",
+    ),
     ("WrongCurrency", "The configuration's key terminal.currency says which currency this terminal takes"),
 ];
 

@@ -12,7 +12,7 @@ use super::{Failure, bus_error};
 use crate::bus::{self, Bus};
 use crate::terminal::Token;
 
-const TERMINAL: &str = "org.tenderd.Terminal1";
+pub(super) const TERMINAL: &str = "org.tenderd.Terminal1";
 pub(super) const TRANSACTION: &str = "org.tenderd.Transaction1";
 const READER: &str = "org.tenderd.Reader1";
 
@@ -91,6 +91,14 @@ impl Client {
         let mut readers: Vec<Object> = readers.map(Object::from).collect();
         readers.sort_by(|a, b| a.text("name").cmp(b.text("name")));
         Ok(readers)
+    }
+
+    /// Asks the acquirer whether it is there, and gives its response code.
+    ///
+    /// # Errors
+    /// `HostUnavailable` if it does not answer, and if the daemon can't be reached.
+    pub async fn test_host(&self) -> Result<String, Failure> {
+        self.call(bus::ROOT, TERMINAL, "TestHost", &()).await
     }
 
     /// Starts a transaction.

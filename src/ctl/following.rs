@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, message};
 
-use super::client::TRANSACTION;
+use super::client::{TERMINAL, TRANSACTION};
 use super::object::Properties;
 use crate::bus;
 use crate::terminal::Token;
@@ -28,6 +28,8 @@ pub struct Following {
 pub enum News {
     /// Properties of the transaction that are new, or different now.
     Changed(Properties),
+    /// Why the terminal starts no transaction now; empty once it does.
+    Fault(String),
     /// The daemon has left the bus.
     DaemonGone,
 }
@@ -58,8 +60,8 @@ impl Following {
         while let Poll::Ready(message) = Pin::new(&mut self.changes).poll_next(context) {
             // The connection's end is the daemon's, as far as anybody can tell from here.
             let Some(Ok(message)) = message else { return Poll::Ready(News::DaemonGone) };
-            if let Some(properties) = self.properties(&message) {
-                return Poll::Ready(News::Changed(properties));
+            if let Some(news) = self.news(&message) {
+                return Poll::Ready(news);
             }
         }
         while let Poll::Ready(message) = Pin::new(&mut self.owners).poll_next(context) {
@@ -74,19 +76,25 @@ impl Following {
         Poll::Pending
     }
 
-    /// What a signal says of the transaction, if anything.
-    fn properties(&self, message: &Message) -> Option<Properties> {
+    /// What a signal says of the transaction, or of the terminal, if anything.
+    fn news(&self, message: &Message) -> Option<News> {
         let header = message.header();
         match header.member()?.as_str() {
             "InterfacesAdded" => {
                 let body = message.body();
                 let (path, mut interfaces): (OwnedObjectPath, HashMap<String, Properties>) = body.deserialize().ok()?;
-                if path == self.path { interfaces.remove(TRANSACTION) } else { None }
+                if path == self.path { interfaces.remove(TRANSACTION).map(News::Changed) } else { None }
             }
-            "PropertiesChanged" if *header.path()? == *self.path => {
+            "PropertiesChanged" => {
                 let body = message.body();
-                let (_, changed, _): (String, Properties, Vec<String>) = body.deserialize().ok()?;
-                Some(changed)
+                let (interface, mut changed, _): (String, Properties, Vec<String>) = body.deserialize().ok()?;
+                if *header.path()? == *self.path {
+                    Some(News::Changed(changed))
+                } else if interface == TERMINAL {
+                    changed.remove("Fault")?.try_into().ok().map(News::Fault)
+                } else {
+                    None
+                }
             }
             _ => None,
         }

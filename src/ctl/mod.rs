@@ -12,6 +12,7 @@ pub mod config;
 pub mod decode;
 mod failure;
 mod following;
+pub mod host;
 pub mod import;
 mod input;
 pub mod journal;
@@ -39,6 +40,7 @@ Examples:
   tenderctl sale 12.50 EUR          take a payment; the exit code tells the outcome
   tenderctl receipt TOKEN           print its receipt
   tenderctl status --json           the state of the terminal, for a script
+  tenderctl host                    whether the acquirer answers
   tenderctl config check FILE       find what is wrong with a configuration
 
 Exit codes:

@@ -21,8 +21,11 @@ pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0 approved         4 cancelled          7 reversed: the bank's answer was lost, or came to nothing
   1 failed           5 no card came       8 aborted: a fault on this side
-  2 wrong arguments  6 use chip or stripe
-  3 declined        69 tenderd is not running";
+  2 wrong arguments  6 use chip or stripe   9 not known yet: the terminal can't write its journal
+  3 declined                               69 tenderd is not running";
+
+/// The exit code where the end is not known yet.
+pub(super) const NOT_KNOWN_YET: u8 = 9;
 
 /// The exit code of a transaction that is done.
 pub(super) fn exit_code(transaction: &Object) -> ExitCode {

@@ -25,7 +25,11 @@ pub(super) fn print(readers: &[Object], output: &Output) {
     }
     let mut table = Table::new(["READER", "STATE", "FAMILY", "TRANSACTION"]);
     for reader in readers {
-        let style = if reader.text("state") == "idle" { Style::Dim } else { Style::Busy };
+        let style = match reader.text("state") {
+            "idle" => Style::Dim,
+            "faulty" => Style::Bad,
+            _ => Style::Busy,
+        };
         table.row(["name", "state", "family", "token"].map(|name| reader.text(name).to_owned()), Some((1, style)));
     }
     table.print(output);

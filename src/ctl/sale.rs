@@ -84,9 +84,14 @@ pub async fn run(args: &Args, bus: &BusArgs, output: &Output) -> Result<ExitCode
     let mut cancelled = false;
     while transaction.text("state") != "done" {
         progress.show(&transaction);
+        if transaction.text("error_name") == "org.tenderd.Error.JournalFailed" {
+            return Err(not_known_yet(&token, &transaction));
+        }
         tokio::select! {
             news = following.next() => match news {
                 News::Changed(changed) => transaction.merge(changed),
+                News::Fault(fault) if fault.is_empty() => progress.remark("The terminal works again"),
+                News::Fault(fault) => progress.remark(&format!("The terminal starts no other sale now: {fault}")),
                 News::DaemonGone => return Err(daemon_gone(&token)),
             },
             _ = interrupt.recv() => {
@@ -147,6 +152,16 @@ fn made_up_token() -> Token {
     getrandom::fill(&mut random).expect("the operating system has random bytes once it has started");
     let token = format!("ctl-{}-{:08x}", Timestamp::now().strftime("%Y%m%d-%H%M%S"), u32::from_be_bytes(random));
     token.parse().expect("letters, digits and hyphens form a token")
+}
+
+/// The terminal can't tell the end, and a caller must not wait for a repair.
+fn not_known_yet(token: &Token, transaction: &Object) -> Failure {
+    Failure::new(format!("the end of transaction {token} is not known yet: {}", transaction.text("error_message")))
+        .advise(format!(
+            "Mend the terminal, which goes on by itself; then the same command with `--token {token}` shows the end. It \
+             never charges twice"
+        ))
+        .exit(outcome::NOT_KNOWN_YET)
 }
 
 fn daemon_gone(token: &Token) -> Failure {

@@ -27,6 +27,11 @@ pub async fn run(client: &Client, output: &Output) -> Result<ExitCode, Failure> 
     output.line(&format!("  mode                   {mode}"));
     output.line(&format!("  open transactions      {}", terminal.number("open_transactions")));
     output.line(&format!("  outstanding reversals  {}", terminal.number("outstanding_reversals")));
+    let contact = match terminal.text("last_host_contact") {
+        "" => "none since tenderd was started; `tenderctl host` asks it",
+        at => at,
+    };
+    output.line(&format!("  acquirer's last word   {contact}"));
     if !terminal.flag("reader_service") {
         let missing = "pcscd does not answer: `systemctl start pcscd`; tenderd goes on by itself";
         output.line(&format!("  reader service         {}", output.styled(Style::Bad, missing)));
