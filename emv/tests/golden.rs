@@ -7,6 +7,7 @@
 //! | key | what |
 //! |---|---|
 //! | `title` | what happens, as a sentence |
+//! | `proves` | the requirements that it proves, such as `C-2 S3.10` (see `docs/conformance`) |
 //! | `from` | the card |
 //! | `card` | its answers, by `SELECT`, `GPO`, `RECORD sfi number`, `GENERATE AC` |
 //! | `configuration` | objects of the kernel's configuration, by tag |
