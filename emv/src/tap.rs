@@ -105,9 +105,9 @@ impl Tap {
         unpredictable_numbers: UnpredictableNumbers,
         autorun: Autorun,
     ) -> Self {
-        let combinations = Arc::clone(profile.combinations());
+        let (combinations, point) = (Arc::clone(profile.combinations()), profile.point_of_interaction.clone());
         Tap {
-            entry_point: EntryPoint::new(combinations, transaction, unpredictable_numbers, autorun),
+            entry_point: EntryPoint::new(combinations, point, transaction, unpredictable_numbers, autorun),
             profile,
             kernel: None,
             language_preference: ArrayVec::new(),
@@ -171,6 +171,7 @@ impl Tap {
 
     /// All requests that follow one with a Language Preference are in that language too
     /// (EMV Contactless Book A, 8.1.1.17).
+    //= A 8.1.1.17
     fn in_language(&mut self, mut request: UiRequest) -> UiRequest {
         if request.language_preference.is_empty() {
             request.language_preference = self.language_preference.clone();
@@ -194,7 +195,8 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// As Entry Point takes it.
+    /// As Entry Point takes it. Where no kernel runs there is none that a data exchange could be meant for.
+    //= A 8.1.1.14
     fn for_entry_point(self) -> Option<entry::Input<'a>> {
         match self {
             Input::CardPresent => Some(entry::Input::CardPresent),
@@ -304,6 +306,15 @@ mod tests {
         assert_ne!(handle(&mut tap, Input::CardRemoved), [], "a card that is gone is a card that was lost");
     }
 
+    //= test A 8.1.1.14
+    #[test]
+    fn data_for_a_kernel_that_does_not_run_reach_nobody() {
+        let mut tap = tap();
+        drain(&mut tap);
+        assert_eq!(handle(&mut tap, Input::Data(&[])), []);
+        assert_ne!(handle(&mut tap, Input::CardPresent), [], "and change nothing");
+    }
+
     #[test]
     fn a_tap_can_be_cancelled_with_and_without_a_kernel() {
         for mut tap in [tap(), with_kernel()] {
@@ -314,6 +325,7 @@ mod tests {
         }
     }
 
+    //= test A 8.1.1.17
     #[test]
     fn requests_stay_in_the_language_of_the_last_one_that_named_one() {
         let mut tap = tap();

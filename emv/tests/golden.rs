@@ -174,6 +174,7 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
             select_status: selected.status,
             is_restart: false,
             online_response: None,
+            is_removal_timed_out: false,
         },
         Instant::default(),
     );

@@ -46,6 +46,9 @@ pub(super) struct Terminal {
     pub(super) acquirer: Spanned<String>,
     pub(super) serial: Spanned<String>,
     pub(super) time_zone: Option<Spanned<String>>,
+    pub(super) poi_information: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) proprietary_data: Vec<Spanned<String>>,
     pub(super) card_timeout_s: Spanned<u32>,
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emv::fields::{AdditionalTerminalCapabilities, TerminalCapabilities, TerminalType};
-use emv::profile::{Combination, KernelConfiguration, Profile, TerminalData};
+use emv::profile::{Combination, KernelConfiguration, PoiInformation, PointOfInteraction, Profile, TerminalData};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -157,6 +157,18 @@ impl Config {
             acquirer_id: source.check(&terminal.acquirer, |text| digits::<6>(&format!("{text:0>12}")))?,
             ifd_serial_number: source.check(&terminal.serial, characters)?,
         };
+        let point_of_interaction = PointOfInteraction {
+            country,
+            information: match &terminal.poi_information {
+                Some(information) => source.check(information, poi_information)?,
+                None => PoiInformation::default(),
+            },
+            proprietary_data_identifiers: terminal
+                .proprietary_data
+                .iter()
+                .map(|identifier| source.check(identifier, source::hex_array).map(u16::from_be_bytes))
+                .collect::<Result<_, _>>()?,
+        };
         if file.mode == Mode::Live && !file.readers.get_ref().simulated.is_empty() {
             return Err(source.error(file.readers.span(), "simulated readers need mode = \"test\""));
         }
@@ -188,6 +200,8 @@ impl Config {
                 applications.push(application);
             }
         }
+        let mut profile = Profile::new(data, ca_keys, revoked, applications);
+        profile.point_of_interaction = point_of_interaction;
         let acceptor = Acceptor { terminal_id: terminal_id.clone(), merchant_id };
         let number = |bcd: [u8; 2]| bcd.iter().fold(0, |n, b| n * 100 + u16::from(b >> 4) * 10 + u16::from(b & 0xF));
         Ok(Config {
@@ -224,7 +238,7 @@ impl Config {
                     simulated_delay: Duration::from_millis(readers.simulated_delay_ms.into()),
                 }
             },
-            profile: Arc::new(Profile::new(data, ca_keys, revoked, applications)),
+            profile: Arc::new(profile),
             fingerprint: Sha256::digest(source.text()).iter().map(|byte| format!("{byte:02x}")).collect(),
             scheme_names,
         })
@@ -241,6 +255,11 @@ impl Config {
         let index = combinations.position(|combination| df_name.starts_with(combination.aid.as_bytes()))?;
         self.scheme_names.get(index).map(String::as_str)
     }
+}
+
+/// POI Information in hexadecimal digits.
+fn poi_information(text: &str) -> Result<PoiInformation, String> {
+    PoiInformation::try_from(&source::hex(text)?[..]).map_err(|error| error.to_string())
 }
 
 /// Exactly `N` printable ASCII characters.
@@ -298,6 +317,7 @@ mod tests {
         Config::read(&source).map_err(|error| error.to_string())
     }
 
+    //= test A 8.1.1.1, 8.1.1.2
     #[test]
     fn the_example_is_a_good_configuration() {
         let config = read("mode", "mode").unwrap();
@@ -307,6 +327,15 @@ mod tests {
         );
         assert_eq!(config.scheme_of(&[0xA0, 0, 0, 0, 0x04, 0x10, 0x10, 0xD0]), Some("Mastercard"));
         assert_eq!(config.scheme_of(&[0xA0, 0, 0, 0, 0x65]), None);
+    }
+
+    #[test]
+    fn a_transit_gate_says_so_to_cards_and_reads_what_it_knows_of_them() {
+        let gate = "poi_information = \"0001020001\"\nproprietary_data = [\"0102\"]\ncurrency";
+        let config = read("currency", gate).unwrap();
+        let point = &config.profile.point_of_interaction;
+        assert_eq!(point.information.terminal_category(), Some([0x00, 0x01]));
+        assert_eq!((point.country, &point.proprietary_data_identifiers[..]), ([0x02, 0x76], &[0x0102][..]));
     }
 
     #[test]
@@ -323,6 +352,16 @@ mod tests {
             ("\"A0000000032010\"]", "\"A0000000031010\"]", "scheme.aids: AID A0000000031010 is there twice"),
             ("DF8118 = \"20\"", "DF8118 = \"40\"", "scheme.objects.DF8118: a PIN needs a PIN pad"),
             ("DF8119 = \"08\"", "DF8119 = \"88\"", "scheme.objects.DF8119: a PIN needs a PIN pad"),
+            (
+                "# poi_information = \"0001020001\"",
+                "poi_information = \"0001\"",
+                "terminal.poi_information: not a list of identifiers",
+            ),
+            (
+                "# proprietary_data = [\"0001\"]",
+                "proprietary_data = [\"01\"]",
+                "terminal.proprietary_data: `01` must be 4",
+            ),
             ("floor_limit = \"0.00\"", "floor_limit = \"0.001\"", "scheme.floor_limit: "),
             ("mode = \"test\"", "mode = \"tset\"", "mode: unknown variant `tset`"),
             ("cvm_limit", "cvm_limt", "scheme.cvm_limt: unknown field `cvm_limt`"),

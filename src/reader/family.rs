@@ -197,6 +197,7 @@ mod tests {
         assert_eq!((on, off, count, buzzer), (2, 1, 1, 1));
     }
 
+    //= test A 9.2
     #[test]
     fn every_family_but_the_generic_one_shows_each_state_with_well_formed_commands() {
         use Indication::*;

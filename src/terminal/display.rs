@@ -24,6 +24,7 @@ impl Display {
 
     /// Shows a text, or keeps it until the present one has stood for as long as it must; gives for how
     /// long the new one must stand, if it is shown and new.
+    //= A 8.1.1.16
     pub(super) fn show(&mut self, text: String, hold_time: Duration) -> Option<Duration> {
         if self.is_held {
             self.next = Some((text, hold_time));
@@ -45,6 +46,7 @@ impl Display {
 
 /// The text of a standard message (EMV Contactless Book A, 9.4). Messages that are not known leave
 /// the display as it is.
+//= A 7.1, 9.4
 fn message_text(message: MessageId) -> Option<&'static str> {
     Some(match message {
         MessageId::Approved => "Approved",
@@ -71,6 +73,7 @@ fn message_text(message: MessageId) -> Option<&'static str> {
 
 /// What a User Interface Request puts on the customer's display; nothing where it leaves the display
 /// as it is.
+//= A 8.1.1.15, 8.1.1.18
 pub(super) fn customer_text(request: &UiRequest) -> Option<String> {
     let text = message_text(request.message)?;
     let Some(value) = request.value else { return Some(text.to_owned()) };
@@ -144,6 +147,7 @@ mod tests {
 
     const HELD: Duration = Duration::from_millis(1300);
 
+    //= test A 8.1.1.16
     #[test]
     fn a_held_message_stays_until_its_time_is_over() {
         let mut display = Display::default();
@@ -155,6 +159,15 @@ mod tests {
         assert_eq!(display.text(), "Processing", "the latest of those that waited");
     }
 
+    //= test A 7.1, 8.1.1.15
+    #[test]
+    fn a_message_that_nobody_knows_leaves_the_display_as_it_is() {
+        let text = |message| customer_text(&UiRequest::new(message, emv::kernel::Status::ReadyToRead));
+        assert_eq!(text(MessageId::PresentCard).as_deref(), Some("Present card"));
+        assert_eq!((text(MessageId::Other(0x55)), text(MessageId::NotApplicable)), (None, None));
+    }
+
+    //= test A 8.1.1.18
     #[test]
     fn a_balance_is_shown_in_its_currency() {
         let mut request = UiRequest::new(MessageId::Approved, emv::kernel::Status::NotApplicable);

@@ -119,6 +119,8 @@ fn settings(config: &Value) -> Result<Settings> {
         merchant_name_and_location: Hex(objects.get(dict::MERCHANT_NAME_AND_LOCATION).unwrap_or_default().to_vec()),
         acquirer_id: fitted(&objects, dict::ACQUIRER_IDENTIFIER, 6),
         ifd_serial_number: fitted(&objects, dict::IFD_SERIAL_NUMBER, 8),
+        poi_information: None,
+        proprietary_data_identifiers: Vec::new(),
     };
     let flags = &config["kernel_flags"];
     let mut options = Vec::new();

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use emv::fields::{AdditionalTerminalCapabilities, Amount, Date, TerminalCapabilities, Ttq};
 use emv::kernel::{Database, c2, c3};
 use emv::oda::{CaKey, CaKeys, Environment, Revocation, RevocationList};
-use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits, Profile, TerminalData};
+use emv::profile::{
+    Aid, Combination, KernelConfiguration, KernelId, Limits, PoiInformation, PointOfInteraction, Profile, TerminalData,
+};
 use emv::tlv::Tag;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,12 @@ pub struct Terminal {
     pub acquirer_id: Hex,
     /// Interface Device Serial Number.
     pub ifd_serial_number: Hex,
+    /// POI Information.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poi_information: Option<Hex>,
+    /// The Proprietary Data Identifiers that are recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proprietary_data_identifiers: Vec<Hex>,
 }
 
 /// A combination of an application and a kernel.
@@ -179,7 +187,7 @@ impl Settings {
         let combinations = profile.combinations();
         let has_rid = |rid: [u8; 5]| combinations.iter().any(|combination| combination.aid.rid() == rid);
         Settings {
-            terminal: Terminal::of(&profile.terminal),
+            terminal: Terminal::of(&profile.terminal, &profile.point_of_interaction),
             applications: combinations
                 .iter()
                 .enumerate()
@@ -201,12 +209,16 @@ impl Settings {
         }
         let revoked: Result<RevocationList, _> = self.revoked.iter().map(Revoked::to_revocation).collect();
         let applications: Result<Vec<_>, _> = self.applications.iter().map(Application::to_combination).collect();
-        Ok(Arc::new(Profile::new(self.terminal.to_data()?, ca_keys, revoked?, applications?)))
+        let mut profile = Profile::new(self.terminal.to_data()?, ca_keys, revoked?, applications?);
+        profile.point_of_interaction = self.terminal.to_point_of_interaction()?;
+        Ok(Arc::new(profile))
     }
 }
 
 impl Terminal {
-    fn of(data: &TerminalData) -> Self {
+    fn of(data: &TerminalData, point: &PointOfInteraction) -> Self {
+        let information = point.information.as_bytes();
+        let identifier = |identifier: &u16| Hex(identifier.to_be_bytes().to_vec());
         Terminal {
             terminal_type: Hex(vec![data.terminal_type]),
             country: Hex(data.country.to_vec()),
@@ -218,6 +230,8 @@ impl Terminal {
             merchant_name_and_location: Hex(data.merchant_name_and_location.clone()),
             acquirer_id: Hex(data.acquirer_id.to_vec()),
             ifd_serial_number: Hex(data.ifd_serial_number.to_vec()),
+            poi_information: (!information.is_empty()).then(|| Hex(information.to_vec())),
+            proprietary_data_identifiers: point.proprietary_data_identifiers.iter().map(identifier).collect(),
         }
     }
 
@@ -237,6 +251,19 @@ impl Terminal {
             merchant_name_and_location: self.merchant_name_and_location.0.clone(),
             acquirer_id: array("terminal.acquirer_id", &self.acquirer_id)?,
             ifd_serial_number: array("terminal.ifd_serial_number", &self.ifd_serial_number)?,
+        })
+    }
+
+    fn to_point_of_interaction(&self) -> Result<PointOfInteraction, SettingsError> {
+        let information = self.poi_information.as_ref().map_or(&[][..], |information| &information.0);
+        let information = PoiInformation::try_from(information);
+        let identifiers = self.proprietary_data_identifiers.iter();
+        let identifiers =
+            identifiers.map(|hex| array("terminal.proprietary_data_identifiers", hex).map(u16::from_be_bytes));
+        Ok(PointOfInteraction {
+            country: array("terminal.country", &self.country)?,
+            information: information.map_err(|reason| error("terminal.poi_information", reason))?,
+            proprietary_data_identifiers: identifiers.collect::<Result<_, _>>()?,
         })
     }
 }

@@ -94,6 +94,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         issuer_code_table_index: Option<u8>,
     },
+    /// The card's registered proprietary data has a value that the terminal wants to know.
+    ProprietaryData {
+        /// The Proprietary Data Identifier.
+        identifier: Hex,
+        /// The value.
+        value: Hex,
+    },
     /// The card broke this rule.
     CardFault(String),
     /// Offline data authentication was performed.
@@ -168,6 +175,9 @@ impl From<&kernel::Event> for Event {
                     preferred_name: preferred_name.escape_ascii().to_string(),
                     issuer_code_table_index: *issuer_code_table_index,
                 }
+            }
+            kernel::Event::ProprietaryData { identifier, value } => {
+                Event::ProprietaryData { identifier: Hex(identifier.to_be_bytes().to_vec()), value: Hex(value.clone()) }
             }
             kernel::Event::CardFault(rule) => Event::CardFault((*rule).into()),
             kernel::Event::OfflineDataAuthentication { method, result } => Event::OfflineDataAuthentication {

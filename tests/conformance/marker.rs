@@ -105,7 +105,9 @@ fn item(lines: &[&str], index: usize) -> Option<String> {
 /// The nearest line at or above `index`, each less indented than the one before it, that `reads` gives a name for.
 fn enclosing(lines: &[&str], index: usize, reads: fn(&str) -> Option<String>) -> Option<(usize, String)> {
     let mut indentation = usize::MAX;
-    (0..=index).rev().filter(|&at| is_code(lines[at])).find_map(|at| {
+    // The line that ends a list of arguments stands no deeper than the one that begins it.
+    let begins = |&at: &usize| is_code(lines[at]) && !lines[at].trim_start().starts_with([')', ']', '}']);
+    (0..=index).rev().filter(begins).find_map(|at| {
         let own = lines[at].len() - lines[at].trim_start().len();
         if own >= indentation {
             return None;
@@ -168,6 +170,8 @@ mod tests {
                     match g {\n            //= B 3.2\n            1 => 2,\n        }\n    }\n}\n\
                     enum State {\n    //= B 3.3\n    First,\n}";
         assert_eq!(items(text), ["C::f", "C::f", "State"]);
+        let text = "impl C {\n    fn f(\n        a: u8,\n    ) -> u8 {\n        //= B 3.1\n        a\n    }\n}";
+        assert_eq!(items(text), ["C::f"]);
     }
 
     #[test]

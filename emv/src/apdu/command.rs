@@ -17,6 +17,9 @@ pub struct Command {
 }
 
 impl Command {
+    /// The most bytes that a command template (`83`) can hold in a command of the short form.
+    pub const MAX_TEMPLATE_DATA: usize = 252;
+
     /// SELECT by name, first occurrence (EMV Book 1, 11.3; Contactless Book B, 3.3.2 and 3.4).
     /// `name` has at most 255 bytes; a DF name has 5 to 16.
     pub fn select(name: &[u8]) -> Self {
@@ -29,6 +32,15 @@ impl Command {
         let mut template = Writer::new();
         template.put(dict::COMMAND_TEMPLATE, pdol_data);
         Self::new([0x80, 0xA8, 0x00, 0x00], &template.into_bytes())
+    }
+
+    /// SEND POI INFORMATION (EMV Contactless Book B, Annex C.1). `data` has at most
+    /// [`Self::MAX_TEMPLATE_DATA`] bytes and is sent in a command template.
+    //= B C.1.2
+    pub fn send_poi_information(data: &[u8]) -> Self {
+        let mut template = Writer::new();
+        template.put(dict::COMMAND_TEMPLATE, data);
+        Self::new([0x80, 0x1A, 0x00, 0x00], &template.into_bytes())
     }
 
     /// READ RECORD (EMV Book 3, 6.5.11): record `record` of the file with short identifier `sfi`,
@@ -96,10 +108,12 @@ impl fmt::Debug for Command {
 mod tests {
     use super::*;
 
+    //= test B C.1.2
     #[test]
     fn commands_have_the_bytes_of_the_books() {
         assert_eq!(Command::select(b"2PAY.SYS.DDF01").to_bytes()[..6], [0x00, 0xA4, 0x04, 0x00, 0x0E, b'2']);
         assert_eq!(Command::get_processing_options(&[]).to_bytes(), [0x80, 0xA8, 0x00, 0x00, 0x02, 0x83, 0x00, 0x00]);
+        assert_eq!(Command::send_poi_information(&[0xAB]).to_bytes(), [0x80, 0x1A, 0, 0, 3, 0x83, 1, 0xAB, 0]);
         assert_eq!(Command::read_record(3, 1).to_bytes(), [0x00, 0xB2, 0x01, 0x1C, 0x00]);
         assert_eq!(Command::get_data(dict::PIN_TRY_COUNTER).to_bytes(), [0x80, 0xCA, 0x9F, 0x17, 0x00]);
     }

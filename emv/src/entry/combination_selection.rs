@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 
 use super::ppse::{self, DirectoryEntry};
 use super::requested_kernel::RequestedKernel;
-use super::{Context, Input, Output, State, final_selection, protocol_activation};
+use super::{Context, Input, Output, State, final_selection, poi_information, protocol_activation};
 use crate::apdu::{Command, Response};
 use crate::profile::{Aid, Combination};
 
@@ -24,6 +24,8 @@ pub(super) struct Candidate {
     /// The ADF name of the card's application, with its Extended Selection where the reader supports
     /// that.
     pub(super) df_name: DfName,
+    /// Application Selection Registered Proprietary Data (`9F0A`) of its Directory Entry.
+    pub(super) proprietary_data: Vec<u8>,
 }
 
 /// The Candidate List, in the order in which its combinations are to be selected.
@@ -35,16 +37,19 @@ pub(super) struct Candidates {
 
 impl Candidates {
     /// Finds the combinations that the directory in this FCI and the reader have in common (3.3.2.5).
-    fn find(fci: &[u8], context: &Context) -> Self {
+    //= B 3.3.2.5
+    pub(super) fn find(fci: &[u8], context: &Context) -> Self {
         let entries = ppse::directory_entries(fci).enumerate();
         let mut found = Vec::new();
         for (index, combination) in context.allowed_combinations() {
             for (position, entry) in entries.clone() {
                 if let Some(df_name) = match_entry(combination, &entry) {
-                    // 3.3.3.2: by priority, then by the place in the directory. Where one entry
-                    // matches several combinations of the reader, the reader's order decides.
+                    //= B 3.3.3.2
+                    // By priority, then by the place in the directory. Where one entry matches several
+                    // combinations of the reader, the reader's order decides.
                     let order = (entry.priority.rank(), position, index);
-                    found.push((order, Candidate { combination: index, df_name }));
+                    let proprietary_data = entry.proprietary_data.to_vec();
+                    found.push((order, Candidate { combination: index, df_name, proprietary_data }));
                 }
             }
         }
@@ -53,6 +58,7 @@ impl Candidates {
     }
 
     /// The combination to select (3.3.3.1, 3.3.3.2).
+    //= B 3.3.3.1
     pub(super) fn selected(&self) -> Option<&Candidate> {
         self.reversed.last()
     }
@@ -65,18 +71,20 @@ impl Candidates {
 
 /// The name to select, where an entry and a combination match (3.3.2.5, A to E).
 fn match_entry(combination: &Combination, entry: &DirectoryEntry<'_>) -> Option<DfName> {
-    // A: an ADF name is coded as an AID.
+    //= B 3.3.2.5.A
+    // An ADF name is coded as an AID.
     let adf_name = Aid::try_from(entry.adf_name?).ok()?;
-    // B
+    //= B 3.3.2.5.B
     if !adf_name.as_bytes().starts_with(combination.aid.as_bytes()) {
         return None;
     }
-    // C, D
+    //= B 3.3.2.5.C, 3.3.2.5.D
     let requested = RequestedKernel::determine(entry.kernel_identifier, &combination.aid)?;
     if !requested.is_supported_by(&combination.kernel_id) {
         return None;
     }
-    // E, and 3.3.3.3. An extension that makes the name longer than a name may be is not one.
+    //= B 3.3.2.5.E, 3.3.3.3
+    // An extension that makes the name longer than a name may be is not one.
     let mut df_name: DfName = adf_name.as_bytes().iter().copied().collect();
     if combination.limits.extended_selection_supported {
         let _ = df_name.try_extend_from_slice(entry.extended_selection);
@@ -85,6 +93,7 @@ fn match_entry(combination: &Combination, entry: &DirectoryEntry<'_>) -> Option<
 }
 
 /// Step 1: asks the card for its directory (3.3.2.2).
+//= B 3.3.2.2
 pub(super) fn start(context: &mut Context) -> State {
     context.push(Output::Transmit(Command::select(ppse::NAME)));
     State::ExpectPpse(ExpectPpse)
@@ -97,19 +106,24 @@ pub(super) struct ExpectPpse;
 impl ExpectPpse {
     pub(super) fn handle(self, input: Input<'_>, context: &mut Context) -> State {
         match input {
-            Input::Response(bytes) => {
-                // 3.3.2.3, 3.3.2.4
-                let candidates = match Response::parse(bytes) {
-                    Ok(response) if response.status.is_success() => Candidates::find(response.data, context),
-                    _ => Candidates::default(),
-                };
-                final_selection::start(candidates, context)
-            }
-            // 3.3.3.7
+            //= B 3.3.2.3
+            Input::Response(bytes) => match fci_of(bytes) {
+                None => final_selection::start(Candidates::default(), context),
+                Some(fci) => match poi_information::asked_for(fci, context) {
+                    Some(data) => poi_information::start(&data, context),
+                    None => final_selection::start(Candidates::find(fci, context), context),
+                },
+            },
+            //= B 3.3.3.7
             Input::CardLost => protocol_activation::start(None, context),
             _ => State::ExpectPpse(self),
         }
     }
+}
+
+/// The data of a response with success.
+pub(super) fn fci_of(response: &[u8]) -> Option<&[u8]> {
+    Response::parse(response).ok().filter(|response| response.status.is_success()).map(|response| response.data)
 }
 
 #[cfg(test)]
@@ -140,12 +154,14 @@ mod tests {
         [OTHER, &[last]].concat()
     }
 
+    //= test B 3.3.2.2
     #[test]
     fn the_directory_is_asked_for_by_name() {
         let outputs = Reader::new().handle(Input::CardPresent);
         assert_eq!(selected(&outputs), Some(&b"2PAY.SYS.DDF01"[..]));
     }
 
+    //= test B 3.3.1.1, 3.3.3.2
     #[test]
     fn applications_come_by_priority_and_then_by_their_place_in_the_directory() {
         let entries = [(1, 0x02), (2, 0x00), (3, 0x01), (4, 0x0F), (5, 0xF2), (6, 0x01)]
@@ -154,6 +170,7 @@ mod tests {
         assert_eq!(order(&mut Reader::new(), &entries), expected);
     }
 
+    //= test B 3.3.2.5, 3.3.3.2
     #[test]
     fn one_entry_runs_with_each_kernel_that_the_reader_has_for_it_in_the_readers_order() {
         let combinations: Vec<_> =
@@ -162,12 +179,14 @@ mod tests {
         assert_eq!(order(&mut reader, &[application(OTHER, 1)]), [OTHER, OTHER]);
     }
 
+    //= test B 3.3.2.5
     #[test]
     fn the_same_application_twice_is_tried_twice() {
         let entries = [application(OTHER, 1), application(OTHER, 1)];
         assert_eq!(order(&mut Reader::new(), &entries), [OTHER, OTHER]);
     }
 
+    //= test B 3.3.2.5.B
     #[test]
     fn a_name_matches_where_it_begins_with_the_readers() {
         let longer = [MASTERCARD, &[0xD0]].concat();
@@ -175,6 +194,7 @@ mod tests {
         assert_eq!(order(&mut Reader::new(), &entries), [&longer[..], MASTERCARD]);
     }
 
+    //= test B 3.3.2.5.A
     #[test]
     fn names_that_are_none_are_passed_over() {
         let entries = [
@@ -191,6 +211,7 @@ mod tests {
         assert_eq!(order(&mut Reader::new(), &entries), [VISA]);
     }
 
+    //= test B 3.3.2.5.D
     #[test]
     fn a_kernel_that_the_reader_has_not_is_passed_over() {
         let with_kernel = |name: &[u8], kernel: &[u8]| {
@@ -202,6 +223,8 @@ mod tests {
         assert_eq!(order(&mut Reader::new(), &entries), [OTHER]);
     }
 
+    //= test B 3.1.1.13, 3.3.2.5
+    //= test A 5.6.4
     #[test]
     fn combinations_that_the_transaction_may_not_use_are_not_candidates() {
         let refunds = Combination { transaction_types: vec![0x20], ..combination(VISA, 3, Limits::default()) };
@@ -212,6 +235,7 @@ mod tests {
         assert_eq!(order(&mut Reader::with(combinations, Autorun::No), &entries), [OTHER]);
     }
 
+    //= test B 3.3.2.3, 3.3.2.4, 3.3.2.7
     #[test]
     fn a_card_without_a_directory_is_another_card_to_try() {
         for response in [&[0x6A, 0x82][..], &[], &[0x90], &[0x90, 0x00], &[0x6F, 0x05, 0x84, 0x90, 0x00]] {
@@ -224,6 +248,7 @@ mod tests {
         }
     }
 
+    //= test B 3.3.2.5.E, 3.3.3.3
     #[test]
     fn the_name_is_extended_where_both_sides_support_it_and_the_result_is_a_name() {
         let extended = |extension: &[u8]| {

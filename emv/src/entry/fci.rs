@@ -12,3 +12,8 @@ pub(super) fn proprietary_template(fci: &[u8]) -> Option<Level<'_>> {
     let proprietary = Level::parse(template).ok()?.find(dict::FCI_PROPRIETARY_TEMPLATE)?;
     Level::parse(proprietary).ok()
 }
+
+/// What the issuer added to a FCI (`BF0C`): in that of a PPSE the directory.
+pub(super) fn issuer_discretionary_data(fci: &[u8]) -> Option<Level<'_>> {
+    Level::parse(proprietary_template(fci)?.find(dict::FCI_ISSUER_DISCRETIONARY_DATA)?).ok()
+}

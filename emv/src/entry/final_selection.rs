@@ -12,10 +12,11 @@ use crate::tlv::Dol;
 
 /// Selects the application of the first candidate; where there is none, nothing more can be done
 /// with this card (3.3.2.6, 3.3.2.7).
+//= B 3.3.2.6, 3.3.2.7
 pub(super) fn start(candidates: Candidates, context: &mut Context) -> State {
     match candidates.selected() {
         Some(candidate) => {
-            // 3.3.3.4
+            //= B 3.3.3.4
             context.push(Output::Transmit(Command::select(&candidate.df_name)));
             State::ExpectFci(ExpectFci { candidates })
         }
@@ -33,7 +34,7 @@ impl ExpectFci {
     pub(super) fn handle(self, input: Input<'_>, context: &mut Context) -> State {
         match input {
             Input::Response(bytes) => self.response(bytes, context),
-            // 3.3.3.7, 3.3.2.1
+            //= B 3.3.3.7, 3.3.2.1
             Input::CardLost => {
                 let candidates = context.has_issuer_data().then_some(self.candidates);
                 protocol_activation::start(candidates, context)
@@ -48,7 +49,7 @@ impl ExpectFci {
         match Response::parse(bytes) {
             Ok(response) if response.status.is_success() => {
                 if lacks_ttq(combination, response.data) {
-                    // 3.3.3.6
+                    //= B 3.3.3.6
                     self.candidates.remove_selected();
                     return start(self.candidates, context);
                 }
@@ -59,7 +60,7 @@ impl ExpectFci {
                 };
                 kernel_activation::start(selected, context)
             }
-            // 3.3.3.5
+            //= B 3.3.3.5
             _ if context.has_issuer_data() => outcome_processing::finish(try_another_card(), context),
             _ => {
                 self.candidates.remove_selected();
@@ -70,6 +71,7 @@ impl ExpectFci {
 }
 
 /// Whether kernel 3 would run a Visa application that doesn't ask for the TTQ (3.3.3.6).
+//= B 3.3.3.6
 fn lacks_ttq(combination: &Combination, fci: &[u8]) -> bool {
     is_visa(&combination.aid) && combination.kernel_id == KernelId::emvco(3) && !asks_for_ttq(fci)
 }
@@ -79,7 +81,7 @@ fn asks_for_ttq(fci: &[u8]) -> bool {
     pdol.and_then(|pdol| Dol::parse(pdol).ok()).is_some_and(|pdol| pdol.asks_for(dict::TTQ))
 }
 
-/// 3.3.2.7, 3.3.3.5
+//= B 3.3.2.7, 3.3.3.5
 fn try_another_card() -> Outcome {
     Outcome {
         ui_on_outcome: Some(UiRequest::new(MessageId::TryAnotherCard, Status::ReadyToRead)),
@@ -95,6 +97,7 @@ mod tests {
     };
     use crate::kernel::{OnlineResponseData, StartPoint};
 
+    //= test B 3.3.2.6, 3.3.2.7, 3.3.3.1, 3.3.3.4, 3.3.3.5
     #[test]
     fn an_application_that_is_refused_makes_room_for_the_next() {
         let mut reader = Reader::new();
@@ -112,6 +115,7 @@ mod tests {
         assert_eq!(selected(&reader.handle(Input::Response(&[]))), Some(VISA));
     }
 
+    //= test B 3.3.3.6
     #[test]
     fn a_visa_application_for_kernel_3_asks_for_the_ttq_or_is_not_used() {
         let asks = |pdol: &'static [u8]| {
@@ -148,6 +152,7 @@ mod tests {
         }
     }
 
+    //= test B 3.3.2.1, 3.3.3.5
     #[test]
     fn the_issuers_answer_is_for_the_same_application_or_for_none() {
         let mut reader = Reader::new();

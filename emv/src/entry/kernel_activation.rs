@@ -4,34 +4,40 @@ use alloc::boxed::Box;
 
 use super::{Context, Input, Output, Selected, State, fci, outcome_processing};
 use crate::dict;
+use crate::fields::RegisteredValues;
 use crate::kernel::{Event, Start};
 
 /// Has the kernel of the selected combination activated (3.4.1.1).
 ///
 /// Where the kernel starts again at Start D, it is given the FCI and status word of the selection
 /// that went before, although it needs neither (3.4.1.3).
+//= B 3.4.1.1, 3.4.1.3
+//= A 8.1.1.7
 pub(super) fn start(selected: Selected, context: &mut Context) -> State {
     let candidate = selected.candidates.selected().expect("the one that was selected");
     let combination = candidate.combination;
     let start = Start {
         transaction: context.transaction.clone(),
-        // Book A, 8.1.1.8
+        //= A 8.1.1.8
         unpredictable_number: context.unpredictable_numbers.draw(),
         unpredictable_numbers: context.unpredictable_numbers.fork(),
-        // 3.4.1.2
+        //= B 3.4.1.2
         indicators: context.indicators[combination].expect("only combinations with indicators are candidates"),
         df_name: candidate.df_name.to_vec(),
         fci: selected.fci.clone(),
         select_status: selected.select_status,
         is_restart: context.is_restart,
         online_response: context.online_response.clone(),
+        is_removal_timed_out: context.is_removal_timed_out,
     };
     context.push(Output::Record(selected_event(&selected, context)));
+    record_proprietary_data(&selected, context);
     context.push(Output::Activate { combination, start: Box::new(start) });
     State::ExpectOutcome(ExpectOutcome { selected })
 }
 
-/// What a journal or a receipt says of the application.
+/// What a journal or a receipt says of the application, its name with its extension first of all.
+//= B 3.5.1.5
 fn selected_event(selected: &Selected, context: &Context) -> Event {
     let candidate = selected.candidates.selected().expect("the one that was selected");
     let proprietary = fci::proprietary_template(&selected.fci);
@@ -43,6 +49,23 @@ fn selected_event(selected: &Selected, context: &Context) -> Event {
         label: name(dict::APPLICATION_LABEL),
         preferred_name: name(dict::APPLICATION_PREFERRED_NAME),
         issuer_code_table_index: find(dict::ISSUER_CODE_TABLE_INDEX).first().copied(),
+    }
+}
+
+/// Records what the card's Application Selection Registered Proprietary Data says behind identifiers that
+/// the terminal knows, in the Directory Entry and in the FCI. An instance of the wrong form is passed over
+/// (3.3.1.2, 3.3.3.8).
+//= B 3.3.1.2, 3.3.3.8
+fn record_proprietary_data(selected: &Selected, context: &mut Context) {
+    let candidate = selected.candidates.selected().expect("the one that was selected");
+    let of_fci = fci::issuer_discretionary_data(&selected.fci).and_then(|objects| objects.find(dict::ASRPD));
+    for instance in [&candidate.proprietary_data[..], of_fci.unwrap_or_default()] {
+        let values = RegisteredValues::parse(instance).into_iter().flat_map(|values| values.iter());
+        for (identifier, value) in values {
+            if context.point_of_interaction.proprietary_data_identifiers.contains(&identifier) {
+                context.push(Output::Record(Event::ProprietaryData { identifier, value: value.to_vec() }));
+            }
+        }
     }
 }
 
@@ -64,11 +87,15 @@ impl ExpectOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apdu::StatusWord;
-    use crate::entry::testing::{MASTERCARD, Reader, activated, application, fci, purchase};
-    use crate::kernel::{Decision, Indicators, Outcome};
-    use crate::profile::KernelId;
+    use alloc::vec::Vec;
 
+    use crate::apdu::StatusWord;
+    use crate::entry::testing::{MASTERCARD, Reader, activated, application, entry, fci, purchase};
+    use crate::kernel::{Decision, Indicators, Outcome};
+    use crate::profile::{KernelId, PointOfInteraction};
+
+    //= test B 3.4.1.1, 3.4.1.2, 3.4.1.3
+    //= test A 8.1.1.4, 8.1.1.7
     #[test]
     fn a_kernel_starts_with_the_transaction_and_what_was_selected() {
         let mut reader = Reader::new();
@@ -83,6 +110,7 @@ mod tests {
         assert_eq!((start.is_restart, start.online_response), (false, None));
     }
 
+    //= test A 8.1.1.8
     #[test]
     fn each_activation_has_an_unpredictable_number_of_its_own() {
         let mut reader = Reader::new();
@@ -94,6 +122,7 @@ mod tests {
         assert!(!second.is_restart, "Try Again starts anew");
     }
 
+    //= test B 3.5.1.5
     #[test]
     fn the_names_of_the_application_are_recorded() {
         let mut reader = Reader::new();
@@ -110,6 +139,45 @@ mod tests {
             issuer_code_table_index: Some(1),
         };
         assert_eq!(outputs[0], Output::Record(expected));
+    }
+
+    /// What is recorded of a card whose Directory Entry and FCI hold these, at a terminal that knows 0001.
+    fn proprietary_data(of_entry: &[u8], of_fci: &[u8]) -> Vec<(u16, Vec<u8>)> {
+        let mut reader = Reader::at(PointOfInteraction {
+            proprietary_data_identifiers: [0x0001].into(),
+            ..PointOfInteraction::default()
+        });
+        reader.present(&[entry(|entry| {
+            entry.put(dict::ADF_NAME, MASTERCARD).put(dict::ASRPD, of_entry);
+        })]);
+        let outputs = reader.respond(&fci(|proprietary| {
+            proprietary.template(dict::FCI_ISSUER_DISCRETIONARY_DATA, |data| {
+                data.put(dict::ASRPD, of_fci);
+            });
+        }));
+        activated(&outputs);
+        let recorded = outputs.into_iter().filter_map(|output| match output {
+            Output::Record(Event::ProprietaryData { identifier, value }) => Some((identifier, value)),
+            _ => None,
+        });
+        recorded.collect()
+    }
+
+    //= test B 3.3.1.2, 3.3.3.8
+    #[test]
+    fn registered_proprietary_data_that_the_terminal_knows_are_recorded() {
+        let recorded = proprietary_data(&[0x00, 0x02, 0x00, 0x00, 0x01, 0x01, 0xAA], &[0x00, 0x01, 0x02, 0xBB, 0xCC]);
+        assert_eq!(recorded, [(0x0001, [0xAA].to_vec()), (0x0001, [0xBB, 0xCC].to_vec())]);
+    }
+
+    //= test B 3.3.1.2, 3.3.3.8
+    #[test]
+    fn registered_proprietary_data_of_the_wrong_form_do_not_matter() {
+        let whole = &[0x00, 0x01, 0x01, 0xAA];
+        for cut_short in [&[0x00][..], &[0x00, 0x01], &[0x00, 0x01, 0x01], &[0x00, 0x01, 0x01, 0xAA, 0x00]] {
+            assert_eq!(proprietary_data(cut_short, whole), [(0x0001, [0xAA].to_vec())]);
+            assert_eq!(proprietary_data(whole, cut_short), [(0x0001, [0xAA].to_vec())]);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod fci;
 mod final_selection;
 mod kernel_activation;
 mod outcome_processing;
+mod poi_information;
 mod ppse;
 mod pre_processing;
 mod protocol_activation;
@@ -30,6 +31,7 @@ use combination_selection::{Candidates, ExpectPpse};
 use final_selection::ExpectFci;
 use kernel_activation::ExpectOutcome;
 use outcome_processing::{ExpectOnlineResponse, ExpectRemoval};
+use poi_information::ExpectApplications;
 use protocol_activation::ExpectCard;
 
 use crate::Instant;
@@ -37,9 +39,10 @@ use crate::apdu::{Command, StatusWord};
 use crate::kernel::{
     Decision, Event, Indicators, MessageId, Outcome, Start, Status, Transaction, UiRequest, UnpredictableNumbers,
 };
-use crate::profile::Combination;
+use crate::profile::{Combination, PointOfInteraction};
 
 /// How transactions begin at this reader (EMV Contactless Book A, 5.6.2).
+//= A 5.6.2
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Autorun {
     /// Each with its own amount: Entry Point starts at Start A, and the field is off in between.
@@ -122,8 +125,10 @@ pub struct EntryPoint {
 impl EntryPoint {
     /// Starts a transaction with those of the reader's combinations that support its type
     /// (EMV Contactless Book A, 8.1.1.5 and 8.1.1.6).
+    //= A 8.1.1.4, 8.1.1.5, 8.1.1.6
     pub fn new(
         combinations: Arc<[Combination]>,
+        point_of_interaction: PointOfInteraction,
         transaction: Transaction,
         unpredictable_numbers: UnpredictableNumbers,
         autorun: Autorun,
@@ -131,19 +136,21 @@ impl EntryPoint {
         let mut context = Context {
             indicators: Vec::with_capacity(combinations.len()),
             combinations,
+            point_of_interaction,
             transaction,
             unpredictable_numbers,
             is_field_on_between_transactions: autorun == Autorun::Yes,
             is_restart: false,
             ui_on_restart: None,
             online_response: None,
+            is_removal_timed_out: false,
             now: Instant::default(),
             outputs: VecDeque::with_capacity(4),
         };
         let state = match autorun {
             Autorun::No => start_a(&mut context),
             Autorun::Yes => {
-                // 3.2.1.1
+                //= B 3.2.1.1
                 context.set_indicators(|combination, _| pre_processing::without_pre_processing(combination));
                 protocol_activation::start(None, &mut context)
             }
@@ -168,6 +175,7 @@ impl EntryPoint {
 enum State {
     ExpectCard(ExpectCard),
     ExpectPpse(ExpectPpse),
+    ExpectApplications(ExpectApplications),
     ExpectFci(ExpectFci),
     ExpectOutcome(ExpectOutcome),
     ExpectOnlineResponse(ExpectOnlineResponse),
@@ -179,11 +187,13 @@ impl State {
     fn handle(self, input: Input<'_>, context: &mut Context) -> State {
         match self {
             State::Finished => State::Finished,
-            // Book A, 5.5.3. It is too late to stop what the issuer decides.
+            //= A 5.5.3
+            // It is too late to stop what the issuer decides.
             State::ExpectOnlineResponse(state) => state.handle(input, context),
             _ if input == Input::Cancel => outcome_processing::finish(Outcome::new(Decision::EndApplication), context),
             State::ExpectCard(state) => state.handle(input, context),
             State::ExpectPpse(state) => state.handle(input, context),
+            State::ExpectApplications(state) => state.handle(input, context),
             State::ExpectFci(state) => state.handle(input, context),
             State::ExpectOutcome(state) => state.handle(input, context),
             State::ExpectRemoval(state) => state.handle(input, context),
@@ -195,11 +205,13 @@ impl State {
 #[derive(Debug)]
 struct Context {
     combinations: Arc<[Combination]>,
+    point_of_interaction: PointOfInteraction,
     transaction: Transaction,
     unpredictable_numbers: UnpredictableNumbers,
     is_field_on_between_transactions: bool,
     /// The Entry Point Pre-Processing Indicators of each combination; nothing for one that is not
-    /// offered for this type of transaction.
+    /// offered for this type of transaction. They hold for the whole transaction.
+    //= A 5.7, 5.8.1
     indicators: Vec<Option<Indicators>>,
     /// The Restart flag (Book A, 8.1.1.20).
     is_restart: bool,
@@ -207,6 +219,8 @@ struct Context {
     ui_on_restart: Option<UiRequest>,
     /// The issuer's answer to the last online request.
     online_response: Option<Vec<u8>>,
+    /// The time-out indicator of the Removal Timeout (Book A, 8.1.1.21).
+    is_removal_timed_out: bool,
     now: Instant,
     outputs: VecDeque<Output>,
 }
@@ -226,6 +240,7 @@ impl Context {
         }
     }
 
+    //= A 5.6.4
     fn set_indicators(&mut self, indicators: impl Fn(&Combination, &Transaction) -> Indicators) {
         let transaction = &self.transaction;
         let offered = self.combinations.iter().map(|combination| {
@@ -237,6 +252,7 @@ impl Context {
     }
 
     /// The combinations that this transaction may take place with, and their indices.
+    //= B 3.1.1.13
     fn allowed_combinations(&self) -> impl Iterator<Item = (usize, &Combination)> {
         self.combinations.iter().zip(&self.indicators).enumerate().filter_map(|(index, (combination, indicators))| {
             let is_allowed = indicators.is_some_and(|indicators| !indicators.contactless_application_not_allowed);
@@ -259,12 +275,13 @@ struct Selected {
 }
 
 /// Start A: Pre-Processing of all combinations (3.1.1), then Start B.
+//= B 3.1.1.13
+//= A 5.8.1
 fn start_a(context: &mut Context) -> State {
     context.set_indicators(pre_processing::pre_process);
     if context.allowed_combinations().next().is_some() {
         protocol_activation::start(None, context)
     } else {
-        // 3.1.1.13
         let outcome = Outcome {
             ui_on_outcome: Some(UiRequest::new(MessageId::InsertOrSwipeCard, Status::ProcessingError)),
             ..Outcome::new(Decision::TryAnotherInterface)
@@ -283,6 +300,7 @@ mod tests {
     use super::*;
     use crate::dict;
 
+    //= test A 5.5.3
     #[test]
     fn a_transaction_can_be_cancelled_until_a_final_outcome() {
         for inputs_before in 0..4 {

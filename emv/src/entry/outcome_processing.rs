@@ -9,16 +9,17 @@ use crate::kernel::{Decision, MessageId, OnlineResponseData, Outcome, StartPoint
 use crate::tlv::Level;
 
 /// Processes the outcome of the kernel of the selected combination.
+//= A 6.1
 pub(super) fn start(outcome: Outcome, mut selected: Selected, context: &mut Context) -> State {
     announce(&outcome, context);
     match outcome.decision {
-        // 3.5.1.3
+        //= B 3.5.1.3
         Decision::TryAgain => {
             context.ui_on_restart = outcome.ui_on_restart;
             let candidates = context.has_issuer_data().then_some(selected.candidates);
             protocol_activation::start(candidates, context)
         }
-        // 3.5.1.4
+        //= B 3.5.1.4
         Decision::SelectNext => {
             selected.candidates.remove_selected();
             final_selection::start(selected.candidates, context)
@@ -34,31 +35,34 @@ pub(super) fn finish(outcome: Outcome, context: &mut Context) -> State {
 }
 
 fn announce(outcome: &Outcome, context: &mut Context) {
-    // 3.5.1.1
+    //= B 3.5.1.1
     if let Some(request) = &outcome.ui_on_outcome {
         context.show(request.clone());
     }
-    // 3.5.1.2
+    //= B 3.5.1.2
     if let Some(hold_time) = outcome.field_off {
         context.push(Output::FieldOff { hold_time });
     }
 }
 
-/// 3.5.1.5
+//= B 3.5.1.5
+//= A 6.3
 fn final_outcome(outcome: Outcome, selected: Selected, context: &mut Context) -> State {
     let Some(start) = outcome.start else { return end(outcome, context) };
     match outcome.decision {
-        // Book A, 8.1.1.22, 8.1.1.24: only with Online Response Data can an answer restart.
+        //= A 8.1.1.22, 8.1.1.24
+        // Only with Online Response Data can an answer restart.
         Decision::OnlineRequest | Decision::RequestOnlinePin => {
             let Some(needs) = outcome.online_response_data else { return end(outcome, context) };
-            // Book A, 8.1.1.21
+            //= A 8.1.1.21
             if outcome.removal_timeout > Duration::ZERO {
                 context.push(Output::Wait(context.now + outcome.removal_timeout));
             }
             context.push(Output::AwaitOnlineResponse(outcome.clone()));
+            context.is_removal_timed_out = false;
             State::ExpectOnlineResponse(ExpectOnlineResponse { outcome, start, needs, selected })
         }
-        // Book A, 8.1.1.23
+        //= A 8.1.1.23
         Decision::EndApplication => {
             context.push(Output::AwaitRemoval);
             State::ExpectRemoval(ExpectRemoval { outcome, start, selected })
@@ -67,7 +71,8 @@ fn final_outcome(outcome: Outcome, selected: Selected, context: &mut Context) ->
     }
 }
 
-/// Book A, 5.5.4: between transactions the field is off, unless it is always on.
+/// Between transactions the field is off, unless it is always on.
+//= A 5.5.4
 fn end(outcome: Outcome, context: &mut Context) -> State {
     if outcome.field_off.is_none() && !context.is_field_on_between_transactions {
         context.push(Output::FieldOff { hold_time: Duration::ZERO });
@@ -76,7 +81,9 @@ fn end(outcome: Outcome, context: &mut Context) -> State {
     State::Finished
 }
 
-/// Starts again where the outcome said (Book A, 8.1.1.19, 8.1.1.20).
+/// Starts again where the outcome said.
+//= A 8.1.1.19, 8.1.1.20
+//= B 3.3.2.1
 fn restart(outcome: Outcome, start: StartPoint, selected: Selected, context: &mut Context) -> State {
     context.is_restart = true;
     context.ui_on_restart = outcome.ui_on_restart;
@@ -111,7 +118,8 @@ impl ExpectOnlineResponse {
         match input {
             Input::OnlineResponse(response) => self.response(response, context),
             Input::Deadline => {
-                // Book A, 8.1.1.21
+                //= A 8.1.1.21
+                context.is_removal_timed_out = true;
                 context.show(UiRequest::new(MessageId::CardReadOk, Status::CardReadSuccessfully));
                 State::ExpectOnlineResponse(self)
             }
@@ -119,7 +127,7 @@ impl ExpectOnlineResponse {
         }
     }
 
-    /// Book A, 8.1.1.22, 8.1.1.24
+    //= A 8.1.1.22, 8.1.1.24
     fn response(self, response: Option<&[u8]>, context: &mut Context) -> State {
         context.online_response = response.map(<[u8]>::to_vec);
         match self.needs {
@@ -189,6 +197,8 @@ mod tests {
         (reader, outputs)
     }
 
+    //= test B 3.5.1.1, 3.5.1.5
+    //= test A 5.5.4, 6.1, 6.2, 6.3
     #[test]
     fn a_final_outcome_is_shown_and_ends_the_transaction() {
         for decision in [
@@ -209,6 +219,7 @@ mod tests {
         }
     }
 
+    //= test B 3.5.1.2
     #[test]
     fn a_field_off_request_is_passed_on_with_its_hold_time() {
         let hold_time = Duration::from_millis(1300);
@@ -217,6 +228,7 @@ mod tests {
         assert_eq!(outputs, [Output::FieldOff { hold_time }, Output::Finished(outcome)]);
     }
 
+    //= test A 5.5.4
     #[test]
     fn the_field_stays_on_where_transactions_run_by_themselves() {
         let combinations = Arc::new([combination(MASTERCARD, 2, Limits::default())]);
@@ -226,6 +238,8 @@ mod tests {
         assert_eq!(reader.outcome(outcome.clone()), [Output::Finished(outcome)]);
     }
 
+    //= test B 3.5.1.1, 3.5.1.2, 3.5.1.3
+    //= test A 6.1
     #[test]
     fn try_again_shows_its_own_request_at_the_next_invitation() {
         let hold_time = Duration::from_millis(1300);
@@ -248,6 +262,8 @@ mod tests {
         assert!(!reader.activate().is_restart);
     }
 
+    //= test B 3.3.2.6, 3.5.1.4
+    //= test A 6.1
     #[test]
     fn select_next_takes_the_next_application_without_asking_for_the_directory() {
         let mut reader = Reader::new();
@@ -259,10 +275,16 @@ mod tests {
         assert_eq!(finished(&outputs).unwrap().decision, Decision::EndApplication, "there was no third");
     }
 
+    //= test B 3.2.1.2, 3.3.2.1
+    //= test A 5.8.1, 8.1.1.19, 8.1.1.20, 8.1.1.22, 8.1.1.24
     #[test]
     fn an_online_request_restarts_where_it_asked_to() {
-        for (point, is_polled) in [(StartPoint::A, true), (StartPoint::B, true), (StartPoint::C, false)] {
-            let outcome = online_request(point, OnlineResponseData::Any);
+        let points = [(StartPoint::A, true), (StartPoint::B, true), (StartPoint::C, false)];
+        let decisions = [Decision::OnlineRequest, Decision::RequestOnlinePin];
+        let cases =
+            decisions.into_iter().flat_map(|decision| points.map(|(point, is_polled)| (decision, point, is_polled)));
+        for (decision, point, is_polled) in cases {
+            let outcome = Outcome { decision, ..online_request(point, OnlineResponseData::Any) };
             let (mut reader, outputs) = after(outcome.clone());
             assert_eq!(outputs, [Output::AwaitOnlineResponse(outcome)]);
             let outputs = reader.handle(Input::OnlineResponse(None));
@@ -274,6 +296,8 @@ mod tests {
         }
     }
 
+    //= test B 3.4.1.3
+    //= test A 8.1.1.7, 8.1.1.22
     #[test]
     fn present_and_hold_gives_the_answer_to_the_kernel_at_once() {
         let (mut reader, _) = after(online_request(StartPoint::D, OnlineResponseData::EmvData));
@@ -286,16 +310,20 @@ mod tests {
         assert_eq!(finished(&reader.outcome(second.clone())), Some(&second));
     }
 
+    //= test A 8.1.1.22, 8.1.1.24
     #[test]
     fn without_data_for_the_card_there_is_no_restart_where_it_was_for_data() {
         for response in [None, Some(&[][..]), Some(&[0x8A, 0x02, 0x30, 0x30]), Some(&[0x91, 0x08, 0x00])] {
-            let outcome = online_request(StartPoint::B, OnlineResponseData::EmvData);
-            let (mut reader, _) = after(outcome.clone());
-            let outputs = reader.handle(Input::OnlineResponse(response));
-            assert_eq!(outputs, [OFF, Output::Finished(outcome)], "{response:?}");
+            for decision in [Decision::OnlineRequest, Decision::RequestOnlinePin] {
+                let outcome = Outcome { decision, ..online_request(StartPoint::B, OnlineResponseData::EmvData) };
+                let (mut reader, _) = after(outcome.clone());
+                let outputs = reader.handle(Input::OnlineResponse(response));
+                assert_eq!(outputs, [OFF, Output::Finished(outcome)], "{response:?}");
+            }
         }
     }
 
+    //= test A 8.1.1.22
     #[test]
     fn scripts_are_data_for_the_card_whatever_is_in_them() {
         for response in [ISSUER_DATA, &[0x71, 0x01, 0x9F], &[0x8A, 0x02, 0x30, 0x30, 0x72, 0x00]] {
@@ -303,6 +331,7 @@ mod tests {
         }
     }
 
+    //= test A 8.1.1.22
     #[test]
     fn a_kernel_that_says_not_when_it_restarts_does_not() {
         let outcome = Outcome { start: Some(StartPoint::B), ..Outcome::new(Decision::OnlineRequest) };
@@ -311,18 +340,24 @@ mod tests {
         assert_eq!(finished(&after(outcome.clone()).1), Some(&outcome));
     }
 
+    //= test A 8.1.1.21
     #[test]
     fn a_card_held_for_too_long_is_sent_away_but_the_answer_still_counts() {
         let timeout = Duration::from_secs(10);
         let outcome = Outcome { removal_timeout: timeout, ..online_request(StartPoint::D, OnlineResponseData::Any) };
         let (mut reader, outputs) = after(outcome.clone());
-        assert_eq!(outputs, [Output::Wait(reader.now + timeout), Output::AwaitOnlineResponse(outcome)]);
+        assert_eq!(outputs, [Output::Wait(reader.now + timeout), Output::AwaitOnlineResponse(outcome.clone())]);
         let remove = UiRequest::new(MessageId::CardReadOk, Status::CardReadSuccessfully);
         assert_eq!(reader.handle(Input::Deadline), [Output::Ui(remove)]);
         assert_eq!(reader.handle(Input::Cancel), [], "what the issuer decides can't be cancelled");
-        activated(&reader.handle(Input::OnlineResponse(None)));
+        let (_, start) = activated(&reader.handle(Input::OnlineResponse(None)));
+        assert!(start.is_removal_timed_out, "the kernel is told");
+        reader.outcome(outcome);
+        let (_, start) = activated(&reader.handle(Input::OnlineResponse(None)));
+        assert!(!start.is_removal_timed_out, "each outcome has a time-out of its own");
     }
 
+    //= test A 8.1.1.23
     #[test]
     fn end_application_restarts_once_the_card_is_gone() {
         let (mut reader, outputs) = after(Outcome {
@@ -337,6 +372,28 @@ mod tests {
         assert!(reader.activate().is_restart);
     }
 
+    //= test A 5.7, 5.8.1
+    #[test]
+    fn what_pre_processing_found_holds_for_every_kernel_of_the_transaction() {
+        let limits = |cvm_required_limit: u32| Limits {
+            cvm_required_limit: Some(cvm_required_limit.into()),
+            ..Limits::default()
+        };
+        let combinations = Arc::new([combination(MASTERCARD, 2, limits(1001)), combination(VISA, 3, limits(1000))]);
+        let mut reader = Reader::with(combinations, Autorun::No);
+        reader.present(&[application(MASTERCARD, 1), application(VISA, 2)]);
+        let is_exceeded = |outputs: &[Output]| activated(outputs).1.indicators.reader_cvm_required_limit_exceeded;
+        assert!(!is_exceeded(&reader.respond(&fci(|_| {}))));
+        reader.outcome(Outcome::new(Decision::SelectNext));
+        let asks_for_ttq = fci(|proprietary| {
+            proprietary.put(dict::PDOL, &[0x9F, 0x66, 0x04]);
+        });
+        assert!(is_exceeded(&reader.respond(&asks_for_ttq)));
+        reader.outcome(online_request(StartPoint::D, OnlineResponseData::Any));
+        assert!(is_exceeded(&reader.handle(Input::OnlineResponse(None))), "after a restart too");
+    }
+
+    //= test B 3.3.2.1
     #[test]
     fn a_restarted_transaction_keeps_its_other_candidates() {
         let mut reader = Reader::new();

@@ -14,31 +14,32 @@ pub(super) fn pre_process(combination: &Combination, transaction: &Transaction) 
     let above = |limit: Option<Amount>| limit.zip(amount).is_some_and(|(limit, amount)| amount > limit);
     let at_or_above = |limit: Option<Amount>| limit.zip(amount).is_some_and(|(limit, amount)| amount >= limit);
 
-    // 3.1.1.1, 3.1.1.2
+    //= B 3.1.1.1, 3.1.1.2
     let mut indicators = Indicators { ttq: limits.ttq.map(without_requirements), ..Indicators::default() };
 
-    // 3.1.1.3
-    indicators.status_check_requested = limits.status_check_supported && amount == single_unit(transaction);
+    //= B 3.1.1.3
+    indicators.status_check_requested =
+        limits.status_check_supported && amount.is_some() && amount == single_unit(transaction);
 
-    // 3.1.1.4
+    //= B 3.1.1.4
     if amount == Some(Amount::ZERO) && !limits.zero_amount_for_offline_allowed {
         let is_allowed = limits.zero_amount_allowed.unwrap_or(true);
         indicators.zero_amount = is_allowed;
         indicators.contactless_application_not_allowed = !is_allowed;
     }
 
-    // 3.1.1.5
+    //= B 3.1.1.5
     indicators.contactless_application_not_allowed |= at_or_above(limits.contactless_transaction_limit);
 
-    // 3.1.1.6, 3.1.1.7
+    //= B 3.1.1.6, 3.1.1.7
     indicators.reader_contactless_floor_limit_exceeded =
         above(limits.contactless_floor_limit.or(limits.terminal_floor_limit));
 
-    // 3.1.1.8
+    //= B 3.1.1.8
     indicators.reader_cvm_required_limit_exceeded = at_or_above(limits.cvm_required_limit);
 
     if let Some(ttq) = &mut indicators.ttq {
-        // 3.1.1.9 to 3.1.1.11
+        //= B 3.1.1.9, 3.1.1.10, 3.1.1.11
         let zero_amount_goes_online = indicators.zero_amount && !ttq.has(Ttq::OFFLINE_ONLY_READER);
         let zero_amount_cannot = indicators.zero_amount && ttq.has(Ttq::OFFLINE_ONLY_READER);
         let goes_online = indicators.reader_contactless_floor_limit_exceeded
@@ -47,7 +48,7 @@ pub(super) fn pre_process(combination: &Combination, transaction: &Transaction) 
         ttq.put(Ttq::ONLINE_CRYPTOGRAM_REQUIRED, goes_online);
         indicators.contactless_application_not_allowed |= zero_amount_cannot;
 
-        // 3.1.1.12
+        //= B 3.1.1.12
         ttq.put(Ttq::CVM_REQUIRED, indicators.reader_cvm_required_limit_exceeded);
     }
     indicators
@@ -55,11 +56,13 @@ pub(super) fn pre_process(combination: &Combination, transaction: &Transaction) 
 
 /// The indicators of a combination where nothing is pre-processed: a new transaction at Start B
 /// (EMV Contactless Book B, 3.2.1.1).
+//= B 3.2.1.1
 pub(super) fn without_pre_processing(combination: &Combination) -> Indicators {
     Indicators { ttq: combination.limits.ttq, ..Indicators::default() }
 }
 
 /// The configured TTQ without the bits that each transaction sets anew (3.1.1.2).
+//= B 3.1.1.2
 fn without_requirements(mut ttq: Ttq) -> Ttq {
     ttq.clear(Ttq::ONLINE_CRYPTOGRAM_REQUIRED);
     ttq.clear(Ttq::CVM_REQUIRED);
@@ -67,6 +70,7 @@ fn without_requirements(mut ttq: Ttq) -> Ttq {
 }
 
 /// One of the currency's major unit: 1.00 (EMV Contactless Book B, Annex B, Status Check Support).
+//= B 3.1.1.3
 fn single_unit(transaction: &Transaction) -> Option<Amount> {
     let minor_units = 10u64.checked_pow(transaction.currency_exponent.into())?;
     Amount::new(minor_units).ok()
@@ -86,6 +90,8 @@ mod tests {
         Some(Amount::from(minor_units))
     }
 
+    //= test B 3.1.1.1
+    //= test A 5.6.5
     #[test]
     fn nothing_is_indicated_without_configuration() {
         for amount in [1, 100, 4_000_000_000] {
@@ -93,6 +99,7 @@ mod tests {
         }
     }
 
+    //= test B 3.1.1.3
     #[test]
     fn a_status_check_is_one_of_the_major_unit() {
         let limits = Limits { status_check_supported: true, ..Limits::default() };
@@ -102,9 +109,12 @@ mod tests {
         let yen = Transaction { currency_exponent: 0, ..purchase(1) };
         assert!(pre_process(&combination(VISA, 3, limits.clone()), &yen).status_check_requested);
         let absurd = Transaction { currency_exponent: 255, ..purchase(1) };
-        assert!(!pre_process(&combination(VISA, 3, limits), &absurd).status_check_requested);
+        assert!(!pre_process(&combination(VISA, 3, limits.clone()), &absurd).status_check_requested);
+        let without_amount = Transaction { amount_authorised: None, ..absurd };
+        assert!(!pre_process(&combination(VISA, 3, limits), &without_amount).status_check_requested);
     }
 
+    //= test B 3.1.1.4
     #[test]
     fn a_zero_amount_is_allowed_unless_the_flag_says_not() {
         for (flag, zero_amount, not_allowed) in
@@ -115,6 +125,7 @@ mod tests {
         }
     }
 
+    //= test B 3.1.1.4
     #[test]
     fn a_zero_amount_that_may_stay_offline_is_like_any_other() {
         let limits = Limits {
@@ -127,6 +138,7 @@ mod tests {
         assert_eq!(indicators(0, limits), expected);
     }
 
+    //= test B 3.1.1.2, 3.1.1.5, 3.1.1.8, 3.1.1.12
     #[test]
     fn the_transaction_limit_and_the_cvm_limit_are_exceeded_when_they_are_reached() {
         let limits = Limits {
@@ -145,12 +157,15 @@ mod tests {
         }
     }
 
+    //= test B 3.1.1.5
+    //= test A 5.6.5
     #[test]
     fn a_limit_of_zero_is_a_limit() {
         let limits = Limits { contactless_transaction_limit: limit(0), ..Limits::default() };
         assert!(indicators(0, limits).contactless_application_not_allowed);
     }
 
+    //= test B 3.1.1.2, 3.1.1.6, 3.1.1.7, 3.1.1.9
     #[test]
     fn a_floor_limit_is_exceeded_above_it_and_the_terminals_counts_where_the_readers_is_absent() {
         for (reader, terminal, exceeded) in [
@@ -173,12 +188,14 @@ mod tests {
         }
     }
 
+    //= test B 3.1.1.10
     #[test]
     fn a_status_check_goes_online() {
         let limits = Limits { status_check_supported: true, ttq: Some(Ttq::default()), ..Limits::default() };
         assert!(indicators(100, limits).ttq.unwrap().has(Ttq::ONLINE_CRYPTOGRAM_REQUIRED));
     }
 
+    //= test B 3.1.1.11
     #[test]
     fn a_zero_amount_goes_online_where_the_reader_can_and_nowhere_where_it_can_not() {
         let with = |ttq| Limits { ttq: Some(ttq), ..Limits::default() };

@@ -9,11 +9,12 @@ use crate::kernel::{MessageId, Status, UiRequest};
 /// `candidates` are those to go on with where the issuer's answer is to be given to the application
 /// that asked for it (3.3.2.1); without them the card is asked for its directory.
 pub(super) fn start(candidates: Option<Candidates>, context: &mut Context) -> State {
-    // 3.2.1.2. The retained request is that of an outcome that restarts, or of Try Again
+    //= B 3.2.1.2
+    // The retained request is that of an outcome that restarts, or of Try Again
     // (Book A, Table 6-2: UI Request on Restart Present).
     let present_card = || UiRequest::new(MessageId::PresentCard, Status::ReadyToRead);
     context.show(context.ui_on_restart.clone().unwrap_or_else(present_card));
-    // 3.2.1.3
+    //= B 3.2.1.3
     context.push(Output::FieldOn);
     ExpectCard { candidates, is_collision: false }.poll(context)
 }
@@ -36,7 +37,7 @@ impl ExpectCard {
                 }
             }
             Input::Collision => {
-                // 3.2.1.4
+                //= B 3.2.1.4
                 context.show(UiRequest::new(MessageId::PresentOneCardOnly, Status::ProcessingError));
                 self.is_collision = true;
                 self.poll(context)
@@ -45,7 +46,7 @@ impl ExpectCard {
                 self.end_collision(context);
                 self.poll(context)
             }
-            // 3.3.3.7
+            //= B 3.3.3.7
             Input::CardLost => start(self.candidates, context),
             _ => State::ExpectCard(self),
         }
@@ -56,7 +57,7 @@ impl ExpectCard {
         State::ExpectCard(self)
     }
 
-    /// 3.2.1.5
+    //= B 3.2.1.5
     fn end_collision(&mut self, context: &mut Context) {
         if core::mem::take(&mut self.is_collision) {
             context.show(UiRequest::new(MessageId::PresentOneCardOnly, Status::ReadyToRead));
@@ -79,12 +80,15 @@ mod tests {
         Output::Ui(UiRequest::new(message, status))
     }
 
+    //= test B 3.2.1.2, 3.2.1.3
+    //= test A 8.1.1.5
     #[test]
     fn a_transaction_begins_with_an_invitation_the_field_and_a_poll() {
         let expected = [request(MessageId::PresentCard, Status::ReadyToRead), Output::FieldOn, Output::Poll];
         assert_eq!(Reader::new().poll(), expected);
     }
 
+    //= test B 3.1.1.13
     #[test]
     fn where_no_combination_is_allowed_another_interface_is_to_be_tried() {
         let limits = Limits { contactless_transaction_limit: Some(Amount::ZERO), ..Limits::default() };
@@ -96,6 +100,8 @@ mod tests {
         }
     }
 
+    //= test B 3.2.1.1
+    //= test A 5.6.2, 8.1.1.6
     #[test]
     fn autorun_pre_processes_nothing_and_leaves_the_qualifiers_as_configured() {
         let ttq = Ttq::default().with(Ttq::CVM_REQUIRED);
@@ -109,6 +115,7 @@ mod tests {
         assert_eq!(reader.activate().indicators, Indicators { ttq: Some(ttq), ..Indicators::default() });
     }
 
+    //= test B 3.2.1.4, 3.2.1.5
     #[test]
     fn two_cards_are_one_too_many_until_one_is_gone() {
         let mut reader = Reader::new();
@@ -121,6 +128,7 @@ mod tests {
         assert_eq!((&outputs[0], outputs.len()), (&one, 2), "a card by itself ends the collision too");
     }
 
+    //= test B 3.3.3.7
     #[test]
     fn a_card_lost_before_its_kernel_runs_is_invited_again() {
         let mut reader = Reader::new();

@@ -32,6 +32,7 @@ pub(super) enum RequestedKernel<'a> {
 impl<'a> RequestedKernel<'a> {
     /// Determines the Requested Kernel ID from the Kernel Identifier (`9F2A`) of an entry whose ADF
     /// name matches this AID; nothing where the entry must be passed over (3.3.2.5, C).
+    //= B 3.3.2.5.C
     pub(super) fn determine(kernel_identifier: Option<&'a [u8]>, matching_aid: &Aid) -> Option<Self> {
         let identifier = kernel_identifier.unwrap_or_default();
         match identifier {
@@ -50,6 +51,7 @@ impl<'a> RequestedKernel<'a> {
     }
 
     /// Whether the kernel of a combination is the one asked for (3.3.2.5, D).
+    //= B 3.3.2.5.D
     pub(super) fn is_supported_by(self, kernel_id: &KernelId) -> bool {
         match self {
             RequestedKernel::Any => true,
@@ -76,6 +78,7 @@ mod tests {
         KernelId::try_from(bytes).unwrap()
     }
 
+    //= test B 3.3.2.5.C
     #[test]
     fn the_schemes_have_their_kernels_where_the_card_names_none() {
         for (rid, number) in DEFAULTS {
@@ -86,6 +89,7 @@ mod tests {
         }
     }
 
+    //= test B 3.3.2.5.C, 3.3.2.5.D
     #[test]
     fn other_cards_that_name_no_kernel_take_any() {
         let requested = RequestedKernel::determine(None, &aid(&[0xB0, 0, 0, 0, 1, 1])).unwrap();
@@ -94,6 +98,7 @@ mod tests {
         assert!(requested.is_supported_by(&kernel(&[0x81, 0x09, 0x78])));
     }
 
+    //= test B 3.3.2.5.C, 3.3.2.5.D
     #[test]
     fn an_international_kernel_is_named_by_its_first_byte_alone() {
         let mastercard = aid(&[0xA0, 0, 0, 0, 4, 0x10, 0x10]);
@@ -104,12 +109,14 @@ mod tests {
         }
     }
 
+    //= test B 3.3.2.5.C
     #[test]
     fn a_reserved_type_of_kernel_is_not_the_international_kernel_of_that_number() {
         let requested = RequestedKernel::determine(Some(&[0x43]), &aid(&[0xA0, 0, 0, 0, 3])).unwrap();
         assert!(!requested.is_supported_by(&KernelId::emvco(3)));
     }
 
+    //= test B 3.3.2.5.C, 3.3.2.5.D
     #[test]
     fn a_domestic_kernel_is_named_by_three_bytes() {
         let aid = aid(&[0xB0, 0, 0, 0, 1, 1]);

@@ -8,8 +8,8 @@ use crate::Instant;
 use crate::dict;
 use crate::fields::{Amount, Date};
 use crate::kernel::{Outcome, Start, Transaction, UnpredictableNumbers};
-use crate::profile::{Aid, Combination, KernelId, Limits};
-use crate::tlv::Writer;
+use crate::profile::{Aid, Combination, KernelId, Limits, PointOfInteraction};
+use crate::tlv::{Tag, Writer};
 
 /// A Mastercard application.
 pub(super) const MASTERCARD: &[u8] = &[0xA0, 0x00, 0x00, 0x00, 0x04, 0x10, 0x10];
@@ -37,11 +37,19 @@ pub(super) fn application(name: &[u8], priority: u8) -> Vec<u8> {
 
 /// The FCI of a PPSE with these Directory Entries.
 pub(super) fn ppse(entries: &[Vec<u8>]) -> Vec<u8> {
+    ppse_with(entries, &[])
+}
+
+/// The FCI of a PPSE with these Directory Entries, and these objects before them.
+pub(super) fn ppse_with(entries: &[Vec<u8>], objects: &[(Tag, &[u8])]) -> Vec<u8> {
     let mut fci = Writer::new();
     fci.template(dict::FCI_TEMPLATE, |fci| {
         fci.put(dict::DF_NAME, super::ppse::NAME);
         fci.template(dict::FCI_PROPRIETARY_TEMPLATE, |proprietary| {
             proprietary.template(dict::FCI_ISSUER_DISCRETIONARY_DATA, |directory| {
+                for (tag, value) in objects {
+                    directory.put(*tag, value);
+                }
                 for entry in entries {
                     directory.put(dict::APPLICATION_TEMPLATE, entry);
                 }
@@ -93,14 +101,23 @@ pub(super) struct Reader {
 impl Reader {
     /// A purchase of 10.00 with kernels 2, 3 and 0x21.
     pub(super) fn new() -> Self {
+        Self::at(PointOfInteraction::default())
+    }
+
+    /// The same at this point of interaction.
+    pub(super) fn at(point_of_interaction: PointOfInteraction) -> Self {
         let combinations = [(MASTERCARD, 2), (VISA, 3), (OTHER, 0x21)]
             .map(|(aid, kernel)| combination(aid, kernel, Limits::default()));
-        Self::with(Arc::new(combinations), Autorun::No)
+        Self::start(Arc::new(combinations), point_of_interaction, Autorun::No)
     }
 
     pub(super) fn with(combinations: Arc<[Combination]>, autorun: Autorun) -> Self {
+        Self::start(combinations, PointOfInteraction::default(), autorun)
+    }
+
+    fn start(combinations: Arc<[Combination]>, point_of_interaction: PointOfInteraction, autorun: Autorun) -> Self {
         let numbers = UnpredictableNumbers::from_seed([1; 32]);
-        let entry_point = EntryPoint::new(combinations, purchase(1000), numbers, autorun);
+        let entry_point = EntryPoint::new(combinations, point_of_interaction, purchase(1000), numbers, autorun);
         Reader { entry_point, now: Instant::from_micros(1_000_000) }
     }
 

@@ -21,6 +21,7 @@ mod meanings;
 mod pan;
 #[cfg(test)]
 mod properties;
+mod registered;
 mod selection;
 mod terminal;
 mod track2;
@@ -39,6 +40,7 @@ pub use cvm::{Biometric, CvMethod, CvRule, CvmCondition, CvmList, CvmResult, Cvm
 pub use date::{Date, YearMonth};
 pub use meanings::meanings;
 pub use pan::Pan;
+pub use registered::RegisteredValues;
 pub use selection::{ApplicationPriority, KernelType};
 pub use terminal::{
     AdditionalTerminalCapabilities, OperationalControl, TerminalCapabilities, TerminalEnvironment, TerminalType,
@@ -97,6 +99,9 @@ pub enum Error {
     /// Issuer Application Data (C-3) has 5 to 32 bytes.
     #[error("Issuer Application Data has 5 to 32 bytes, not {0}")]
     IssuerApplicationDataLength(usize),
+    /// A list of registered identifiers and values is cut short.
+    #[error("not a list of identifiers, lengths and values: the last is cut short")]
+    RegisteredValues,
     /// A data object list is not a list of tags and lengths.
     #[error("not a data object list: {0}")]
     DataObjectList(crate::tlv::Error),

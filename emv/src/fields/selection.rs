@@ -13,6 +13,8 @@ impl ApplicationPriority {
 
     /// 1 for the highest priority to 15 for the lowest; no priority counts as 15
     /// (EMV Contactless Book B, 3.3).
+    //= A 8.1.1.9
+    //= B 3.3.1.1
     pub fn rank(self) -> u8 {
         match self.0 & 0x0F {
             0 => 15,
@@ -42,6 +44,8 @@ impl KernelType {
 mod tests {
     use super::*;
 
+    //= test A 8.1.1.9
+    //= test B 3.3.1.1
     #[test]
     fn no_priority_is_the_lowest_and_reserved_bits_do_not_count() {
         let ranks = [0x01, 0x0F, 0x00, 0xF0, 0xF2].map(|byte| ApplicationPriority(byte).rank());

@@ -83,6 +83,14 @@ pub enum Event {
         /// written in.
         issuer_code_table_index: Option<u8>,
     },
+    /// The card's registered proprietary data has a value that the terminal wants to know (EMV Contactless
+    /// Book B, 3.3.1.2).
+    ProprietaryData {
+        /// The Proprietary Data Identifier.
+        identifier: u16,
+        /// The value.
+        value: Vec<u8>,
+    },
     /// The card misbehaved: where, and against which rule.
     CardFault(&'static str),
     /// Offline data authentication was performed, by this method, with this result.

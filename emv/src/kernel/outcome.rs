@@ -7,6 +7,7 @@ use super::ui::UiRequest;
 use zeroize::Zeroizing;
 
 /// An outcome with all its parameters (EMV Contactless Book A, 6.2).
+//= A 6.2
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// What the kernel decided.

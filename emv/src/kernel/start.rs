@@ -105,6 +105,9 @@ pub struct Start {
     pub is_restart: bool,
     /// The issuer's answer, on a restart after an Online Request: TLV objects.
     pub online_response: Option<Vec<u8>>,
+    /// Whether the card was sent away before the issuer answered, because it had been held for the Removal
+    /// Timeout (EMV Contactless Book A, 8.1.1.21).
+    pub is_removal_timed_out: bool,
 }
 
 #[cfg(test)]

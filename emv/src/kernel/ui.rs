@@ -4,6 +4,7 @@ use arrayvec::ArrayVec;
 use core::time::Duration;
 
 /// A request to show a message and a status.
+//= A 7.1
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UiRequest {
     /// Which text.
@@ -59,6 +60,7 @@ pub enum ValueQualifier {
 macro_rules! messages {
     ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
         /// The standard messages (EMV Contactless Book A, 9.4).
+        //= A 9.4
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum MessageId {
             $($(#[$doc])* $name,)*
@@ -128,6 +130,7 @@ messages! {
 }
 
 /// The states of the reader that lights and tones show (EMV Contactless Book A, 9.2).
+//= A 9.2
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// Not ready: no transaction, or none possible.
@@ -150,6 +153,7 @@ pub enum Status {
 mod tests {
     use super::*;
 
+    //= test A 9.4
     #[test]
     fn every_code_survives_the_way_there_and_back() {
         for code in 0..=0xFF {

@@ -90,6 +90,7 @@ impl fmt::Debug for KernelId {
 }
 
 /// One combination the terminal supports, with its Entry Point configuration data.
+//= A 8.1.1.1, 8.1.1.2
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Combination {
     /// The application, whole or the beginning of it.
@@ -104,6 +105,7 @@ pub struct Combination {
 
 /// Entry Point configuration data of a combination (EMV Contactless Book A, 5.3.1). Every limit may
 /// be absent, which is not the same as zero.
+//= A 5.6.5
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Status Check Support flag.

@@ -1,12 +1,14 @@
 //! Terminal and scheme configuration, parsed into types that can't be wrong.
 
 mod combination;
+mod point_of_interaction;
 mod terminal;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub use combination::{Aid, Combination, InvalidAid, InvalidKernelId, KernelId, Limits};
+pub use point_of_interaction::{InvalidPoiInformation, PoiInformation, PointOfInteraction};
 pub use terminal::TerminalData;
 
 use crate::kernel::{c2, c3};
@@ -17,6 +19,8 @@ use crate::oda::{CaKeys, RevocationList};
 pub struct Profile {
     /// The terminal's own data objects.
     pub terminal: TerminalData,
+    /// What cards may ask for before an application is selected; by default no more than the country.
+    pub point_of_interaction: PointOfInteraction,
     /// The public keys of the schemes' certification authorities.
     pub ca_keys: CaKeys,
     /// The issuer certificates that the schemes have revoked.
@@ -35,7 +39,8 @@ impl Profile {
         applications: impl IntoIterator<Item = (Combination, KernelConfiguration)>,
     ) -> Self {
         let (combinations, kernels): (Vec<_>, Vec<_>) = applications.into_iter().unzip();
-        Profile { terminal, ca_keys, revoked, combinations: combinations.into(), kernels }
+        let point_of_interaction = PointOfInteraction { country: terminal.country, ..PointOfInteraction::default() };
+        Profile { terminal, point_of_interaction, ca_keys, revoked, combinations: combinations.into(), kernels }
     }
 
     /// The combinations, in order.

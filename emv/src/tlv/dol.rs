@@ -80,6 +80,7 @@ impl<'a> Dol<'a> {
 /// Appends `value` in exactly `length` bytes. Numeric values keep their right-hand digits and are
 /// filled with zeros on the left; compressed numeric values are filled with `F` on the right;
 /// everything else is filled with zeros on the right.
+//= B 3.6.2.1
 fn fit(data: &mut Vec<u8>, format: Option<Format>, value: &[u8], length: usize) {
     let kept = value.len().min(length);
     let fill = core::iter::repeat_n(0x00, length - kept);
@@ -110,6 +111,7 @@ mod tests {
         data
     }
 
+    //= test B 3.6.2.1
     #[test]
     fn values_are_cut_and_filled_by_format() {
         assert_eq!(built(Some(Format::Numeric), &[0x12, 0x34], 3), [0x00, 0x12, 0x34]);

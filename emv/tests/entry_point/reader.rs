@@ -5,6 +5,7 @@ use emv::apdu::Command;
 use emv::entry::{Autorun, EntryPoint, Input, Output};
 use emv::fields::Date;
 use emv::kernel::{Decision, Outcome, StartPoint, Transaction, UnpredictableNumbers};
+use emv::profile::PointOfInteraction;
 use serde_json::{Value, json};
 
 use crate::card::Card;
@@ -59,6 +60,7 @@ impl<'a> Reader<'a> {
         self.transaction_count += 1;
         let mut entry_point = EntryPoint::new(
             self.terminal.combinations.clone().into(),
+            PointOfInteraction::default(),
             read_transaction(start, transaction),
             UnpredictableNumbers::from_seed([self.transaction_count; 32]),
             autorun,

@@ -193,6 +193,7 @@ impl Engine {
 }
 
 /// The transaction as kernels see it, in the terminal's local time.
+//= A 8.1.1.3
 fn tap_transaction(
     request: &Request,
     sequence_counter: u32,

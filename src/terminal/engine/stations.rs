@@ -132,6 +132,7 @@ impl Stations {
     }
 
     /// Shows a status on the readers that work for a transaction.
+    //= A 8.1.1.15, 9.2
     pub(super) fn indicate(&self, token: &Token, status: CardStatus) {
         for reader in self.working_for(token) {
             show(&reader, status);

@@ -54,6 +54,7 @@ pub(super) fn start(ttq: Ttq, fci: Vec<u8>) -> Start {
         select_status: StatusWord::SUCCESS,
         is_restart: false,
         online_response: None,
+        is_removal_timed_out: false,
     }
 }
 
