@@ -104,9 +104,9 @@ pub(super) struct Scheme {
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyFile {
     #[serde(default)]
-    pub(super) key: Vec<Key>,
+    pub(super) key: Vec<Spanned<Key>>,
     #[serde(default)]
-    pub(super) revoked: Vec<Revoked>,
+    pub(super) revoked: Vec<Spanned<Revoked>>,
 }
 
 /// One public key.

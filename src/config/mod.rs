@@ -3,6 +3,7 @@
 //! Whatever is wrong is found when the file is read, and the error names file, line and key.
 
 mod file;
+mod key_list;
 mod keys;
 mod locate;
 mod scheme;
@@ -19,6 +20,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use key_list::{KeyList, KeyListFormat, KeySet, ListedKey, ListedRevocation, day, key_files, name as key_name};
 pub use source::ConfigError;
 use source::Source;
 
@@ -331,8 +333,8 @@ mod tests {
 
     #[test]
     fn a_transit_gate_says_so_to_cards_and_reads_what_it_knows_of_them() {
-        let gate = "poi_information = \"0001020001\"\nproprietary_data = [\"0102\"]\ncurrency";
-        let config = read("currency", gate).unwrap();
+        let gate = "poi_information = \"0001020001\"\nproprietary_data = [\"0102\"] #";
+        let config = read("# poi_information = ", gate).unwrap();
         let point = &config.profile.point_of_interaction;
         assert_eq!(point.information.terminal_category(), Some([0x00, 0x01]));
         assert_eq!((point.country, &point.proprietary_data_identifiers[..]), ([0x02, 0x76], &[0x0102][..]));

@@ -80,12 +80,17 @@ impl Source {
     /// An error at this place.
     pub(super) fn error(&self, span: Range<usize>, message: impl Display) -> ConfigError {
         let location = locate(&self.text, span);
-        ConfigError::Invalid {
-            file: self.path.clone(),
-            line: location.line,
-            key: location.key,
-            message: message.to_string(),
-        }
+        self.invalid(location.line, location.key, message)
+    }
+
+    /// An error on this line, with whatever names what is wrong there.
+    pub(super) fn invalid(&self, line: usize, key: impl Into<String>, message: impl Display) -> ConfigError {
+        ConfigError::Invalid { file: self.path.clone(), line, key: key.into(), message: message.to_string() }
+    }
+
+    /// The line at which this range begins, counted from 1.
+    pub(super) fn line_of(&self, span: Range<usize>) -> usize {
+        locate(&self.text, span).line
     }
 
     /// Parses a value, or says where it stands and why it can't be.

@@ -16,6 +16,7 @@ pub mod host;
 pub mod import;
 mod input;
 pub mod journal;
+pub mod keys;
 mod object;
 mod outcome;
 mod output;
@@ -42,6 +43,7 @@ Examples:
   tenderctl status --json           the state of the terminal, for a script
   tenderctl host                    whether the acquirer answers
   tenderctl config check FILE       find what is wrong with a configuration
+  tenderctl keys verify             find what is wrong with the schemes' public keys
 
 Exit codes:
   0 done    1 failed    2 wrong arguments or configuration    69 tenderd is not running
