@@ -27,8 +27,13 @@ bench:                  ## Latency, CPU, start, memory and size, with medians an
 	scripts/need build bus pcsc
 	cargo bench --package tenderd --bench terminal
 
-fuzz:                   ## Every fuzz target for SECONDS (60) each; needs cargo-fuzz and a nightly toolchain
-	for target in $$(cargo fuzz list); do cargo fuzz run $$target -- -max_total_time=$${SECONDS:-60} || exit 1; done
+fuzz:                   ## Every fuzz target for SECONDS (60) each; needs a nightly toolchain, and installs cargo-fuzz
+	scripts/need fuzz
+	command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
+	for target in $$(ls fuzz/seeds); do \
+		mkdir -p fuzz/corpus/$$target && \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$${SECONDS:-60} -print_final_stats=1 || exit 1; \
+	done
 
 release:                ## The programs as they are installed
 	scripts/need build

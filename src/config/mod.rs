@@ -117,6 +117,14 @@ impl Config {
         Self::read(&Source::open(path)?)
     }
 
+    /// Reads a configuration that was read already, as from this file.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        Self::read(&Source::of_text(path, text))
+    }
+
     /// The [`EXAMPLE`] without its key files: for tools that run before a terminal is configured.
     pub fn example() -> Self {
         let text = EXAMPLE.replace("\"/usr/share/tenderd/keys/test-ca.toml\"", "");

@@ -57,8 +57,8 @@ impl Source {
         Ok(Source { path: path.to_owned(), text })
     }
 
-    pub(super) fn of_text(path: &str, text: &str) -> Self {
-        Source { path: path.into(), text: text.to_owned() }
+    pub(super) fn of_text(path: impl AsRef<Path>, text: &str) -> Self {
+        Source { path: path.as_ref().to_owned(), text: text.to_owned() }
     }
 
     pub(super) fn text(&self) -> &str {

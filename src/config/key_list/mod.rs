@@ -99,6 +99,14 @@ impl KeyList {
         Self::of(&source, format.unwrap_or_else(|| format_of(path, source.text())))
     }
 
+    /// Reads a list that was read already, as from this file.
+    ///
+    /// # Errors
+    /// As [`KeyList::read`].
+    pub fn parse(path: &Path, text: &str, format: Option<KeyListFormat>) -> Result<Self, ConfigError> {
+        Self::of(&Source::of_text(path, text), format.unwrap_or_else(|| format_of(path, text)))
+    }
+
     pub(super) fn of(source: &Source, format: KeyListFormat) -> Result<Self, ConfigError> {
         let entries = match format {
             KeyListFormat::Toml => key_file::entries(source)?,
@@ -161,11 +169,10 @@ pub fn key_files(config: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     Ok(file.keys.files.iter().map(|path| source.relative(path.get_ref())).collect())
 }
 
-/// The entries of a list that is written in a text, read as from a file of this name.
+/// A list in a text, with the error as a person reads it.
 #[cfg(test)]
 fn list(name: &str, text: &str) -> Result<KeyList, String> {
-    let source = Source::of_text(name, text);
-    KeyList::of(&source, format_of(Path::new(name), text)).map_err(|error| error.to_string())
+    KeyList::parse(Path::new(name), text, None).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,0 +1,50 @@
+//! A card that answers anything: each tap ends, within a bounded number of commands, and none is approved without a
+//! signature that was verified.
+
+use std::sync::Arc;
+
+use emv::Instant;
+use emv::kernel::{Decision, Event, UnpredictableNumbers};
+use emv::tap::{Autorun, Input, Output, Tap};
+
+use super::terminal::{PROFILE, transaction};
+
+/// More than any card needs: two directories, some applications, and every record of one of them.
+const COMMANDS_MAX: usize = 2_000;
+
+/// The input is a list of answers, each after its length in two bytes; then the card is gone.
+pub fn run(bytes: &[u8]) {
+    let mut rest = bytes;
+    let mut answers = std::iter::from_fn(|| {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        let (answer, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        rest = after;
+        Some(answer)
+    });
+    let numbers = UnpredictableNumbers::from_seed([7; 32]);
+    let mut tap = Tap::new(Arc::clone(&PROFILE), transaction(0x00, 1250), numbers, Autorun::No);
+    let (mut commands, mut is_verified) = (0, false);
+    let now = Instant::default();
+    loop {
+        match tap.poll().expect("a tap wants something until it is finished") {
+            Output::Transmit(_) => {
+                commands += 1;
+                assert!(commands < COMMANDS_MAX, "no end");
+                match answers.next() {
+                    Some(answer) => tap.handle(Input::Response(answer), now),
+                    None => tap.handle(Input::Cancel, now),
+                }
+            }
+            Output::Poll => tap.handle(Input::CardPresent, now),
+            Output::AwaitRemoval => tap.handle(Input::CardRemoved, now),
+            Output::AwaitOnlineResponse(_) => tap.handle(Input::OnlineResponse(None), now),
+            Output::DataNeeded(_) => tap.handle(Input::Data(&[]), now),
+            Output::Record(Event::OfflineDataAuthentication { result, .. }) => is_verified = result.is_ok(),
+            Output::Finished(outcome) => {
+                assert!(outcome.decision != Decision::Approved || is_verified, "approved without a signature");
+                return;
+            }
+            _ => {}
+        }
+    }
+}
