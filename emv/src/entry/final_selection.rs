@@ -91,11 +91,16 @@ fn try_another_card() -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use alloc::sync::Arc;
+
     use super::*;
+    use crate::entry::Autorun;
     use crate::entry::testing::{
-        ISSUER_DATA, MASTERCARD, Reader, VISA, activated, application, fci, finished, selected,
+        ISSUER_DATA, MASTERCARD, OTHER, Reader, VISA, activated, application, combination, entry, fci, finished,
+        selected,
     };
     use crate::kernel::{OnlineResponseData, StartPoint};
+    use crate::profile::Limits;
 
     //= test B 3.3.2.6, 3.3.2.7, 3.3.3.1, 3.3.3.4, 3.3.3.5
     #[test]
@@ -139,6 +144,20 @@ mod tests {
             } else {
                 assert_eq!(selected(&outputs), Some(MASTERCARD));
             }
+        }
+    }
+
+    //= test B 3.3.3.6
+    #[test]
+    fn only_visa_with_kernel_3_must_ask_for_the_ttq() {
+        for (name, kernel) in [(VISA, 2), (VISA, 0x21), (OTHER, 3)] {
+            let combinations = Arc::new([combination(name, kernel, Limits::default())]);
+            let mut reader = Reader::with(combinations, Autorun::No);
+            let kernel_identifier = entry(|entry| {
+                entry.put(dict::ADF_NAME, name).put(dict::KERNEL_IDENTIFIER, &[kernel]);
+            });
+            reader.present(&[kernel_identifier]);
+            assert_eq!(activated(&reader.respond(&fci(|_| {}))).0, 0, "{name:02X?}, kernel {kernel}");
         }
     }
 

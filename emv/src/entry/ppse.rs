@@ -69,7 +69,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::entry::testing::{entry, ppse};
+    use crate::entry::testing::{entry, ppse, ppse_with};
     use crate::tlv::Writer;
 
     //= test B 3.6.3.1
@@ -159,5 +159,12 @@ mod tests {
         });
         assert_eq!(directory_entries(&ppse(&alloc::vec![one.clone(); 20])).count(), 20);
         assert_eq!(directory_entries(&ppse(&alloc::vec![one; 100])).count(), 0);
+        let padded = |length| {
+            let label = alloc::vec![b'A'; length];
+            let fci = ppse_with(&[alloc::vec![]], &[(dict::APPLICATION_LABEL, &label)]);
+            (fci.len(), directory_entries(&fci).count())
+        };
+        let room = (0..256).find(|length| padded(*length).0 == MAX_DATA).expect("one fills it");
+        assert_eq!((padded(room).1, padded(room + 1).1), (1, 0));
     }
 }
