@@ -10,6 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use emv::tlv::Writer;
 use serde_json::Value;
 
 /// The folder with the cases, or nothing, having said why.
@@ -63,6 +64,31 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.chars().filter(|c| !c.is_whitespace()).map(digit).collect();
     assert!(digits.len().is_multiple_of(2), "an odd number of hexadecimal digits");
     digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// Bytes as pairs of hexadecimal digits.
+pub(crate) fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// The bytes of a tree of data objects by tag, which ends in hexadecimal digits; a list holds trees, so that a tag can
+/// come twice.
+///
+/// # Panics
+/// Where it is something else.
+pub(crate) fn encoded(tree: &Value) -> Vec<u8> {
+    match tree {
+        Value::String(value) => hex(value),
+        Value::Array(trees) => trees.iter().flat_map(encoded).collect(),
+        Value::Object(objects) => {
+            let mut writer = Writer::new();
+            for (tag, value) in objects {
+                writer.put(tag.parse().unwrap_or_else(|_| panic!("{tag} is no tag")), &encoded(value));
+            }
+            writer.into_bytes()
+        }
+        other => panic!("{other} is no data object"),
+    }
 }
 
 /// Counts what passed and keeps what failed.
