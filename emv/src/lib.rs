@@ -34,10 +34,13 @@
 //!                 terminal.wait_for_card();
 //!                 tap.handle(Input::CardPresent, terminal.now());
 //!             }
-//!             Some(Output::Transmit(command)) => match terminal.transmit(&command.to_bytes()) {
-//!                 Some(response) => tap.handle(Input::Response(&response), terminal.now()),
-//!                 None => tap.handle(Input::CardLost, terminal.now()),
-//!             },
+//!             Some(Output::Transmit(command)) => {
+//!                 tap.handle(Input::Sent, terminal.now());
+//!                 match terminal.transmit(&command.to_bytes()) {
+//!                     Some(response) => tap.handle(Input::Response(&response), terminal.now()),
+//!                     None => tap.handle(Input::CardLost, terminal.now()),
+//!                 }
+//!             }
 //!             Some(Output::DataNeeded(_)) => tap.handle(Input::Data(&[]), terminal.now()),
 //!             Some(Output::AwaitRemoval) => {
 //!                 terminal.wait_for_removal();

@@ -36,6 +36,9 @@ pub enum Input<'a> {
     Collision,
     /// No longer is more than one card in the field.
     CollisionOver,
+    /// The last command was handed to the card. Only a [timed](Command::is_timed) command needs it;
+    /// without it the time counts from the moment at which the tap wanted it sent.
+    Sent,
     /// The card answered the last command: data, SW1 and SW2.
     Response(&'a [u8]),
     /// The card did not answer: it left the field, or the exchange failed for good.
@@ -186,6 +189,7 @@ impl<'a> Input<'a> {
     /// As a running kernel takes it.
     fn for_kernel(self) -> Option<kernel::Input<'a>> {
         match self {
+            Input::Sent => Some(kernel::Input::Sent),
             Input::Response(response) => Some(kernel::Input::Response(response)),
             Input::CardLost | Input::CardRemoved => Some(kernel::Input::CardLost),
             Input::Data(objects) => Some(kernel::Input::Data(objects)),
@@ -208,7 +212,7 @@ impl<'a> Input<'a> {
             Input::OnlineResponse(response) => Some(entry::Input::OnlineResponse(response)),
             Input::Deadline => Some(entry::Input::Deadline),
             Input::Cancel => Some(entry::Input::Cancel),
-            Input::Data(_) => None,
+            Input::Data(_) | Input::Sent => None,
         }
     }
 }

@@ -169,7 +169,10 @@ fn converse(
             let answer = card.transmit(&command.to_bytes());
             tap = seat.end_exchange()?;
             match answer {
-                Ok(exchange) => tap.handle(Input::Response(exchange.response), instant(exchange.received_at)),
+                Ok(exchange) => {
+                    tap.handle(Input::Sent, instant(exchange.sent_at));
+                    tap.handle(Input::Response(exchange.response), instant(exchange.received_at));
+                }
                 Err(ChannelError::Collision) => tap.handle(Input::Collision, now(card)),
                 // Too short, too long or none: for the tap the card is gone (EMV Contactless Book A, 8.1).
                 Err(_) => tap.handle(Input::CardLost, now(card)),

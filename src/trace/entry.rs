@@ -61,6 +61,8 @@ pub enum CardEvent {
     Collision,
     /// No longer is more than one card in the field.
     CollisionOver,
+    /// The last command was handed to it. Written where the time it takes is looked at.
+    Sent,
     /// The card did not answer.
     Lost,
     /// The field is empty.

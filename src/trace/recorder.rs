@@ -15,7 +15,11 @@ pub fn converse(session: &mut Session, card: &mut dyn CardChannel) -> Wanted {
     loop {
         let (what, now) = match session.advance() {
             Wanted::Response(command) => match card.transmit(&command) {
-                Ok(Exchange { response, received_at, .. }) => (What::Response(Hex(response.to_vec())), received_at),
+                Ok(Exchange { response, sent_at, received_at }) => {
+                    let response = What::Response(Hex(response.to_vec()));
+                    session.command_sent(instant(sent_at));
+                    (response, received_at)
+                }
                 Err(ChannelError::Collision) => (What::Card(CardEvent::Collision), card.now()),
                 Err(_) => (What::Card(CardEvent::Lost), card.now()),
             },

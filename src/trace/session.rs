@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use emv::Instant;
+use emv::apdu::Command;
 use emv::kernel::{Transaction, UnpredictableNumbers};
 use emv::profile::Profile;
 use emv::tap::{Autorun, Input, Output, Tap};
@@ -33,6 +34,8 @@ pub enum Wanted {
 pub struct Session {
     tap: Tap,
     timer: Option<Instant>,
+    /// The command that the card has not answered yet.
+    command: Option<Command>,
     now: Instant,
     entries: Vec<Entry>,
 }
@@ -41,13 +44,16 @@ impl Session {
     /// A tap that begins.
     pub fn new(profile: Arc<Profile>, transaction: Transaction, numbers: UnpredictableNumbers) -> Self {
         let tap = Tap::new(profile, transaction, numbers, Autorun::No);
-        Session { tap, timer: None, now: Instant::default(), entries: Vec::new() }
+        Session { tap, timer: None, command: None, now: Instant::default(), entries: Vec::new() }
     }
 
     /// Writes down what the tap wants, up to the first thing that it waits for.
     pub fn advance(&mut self) -> Wanted {
         loop {
             let Some(output) = self.tap.poll() else {
+                if let Some(command) = &self.command {
+                    return Wanted::Response(command.to_bytes());
+                }
                 let moment = self.timer.expect("a tap that wants nothing waits for a moment");
                 return Wanted::Timer(moment);
             };
@@ -66,9 +72,10 @@ impl Session {
                 }
                 Output::Poll => return Wanted::Card,
                 Output::Transmit(command) => {
-                    let command = command.to_bytes();
-                    self.write(What::Command(Hex(command.clone())));
-                    return Wanted::Response(command);
+                    let bytes = command.to_bytes();
+                    self.command = Some(command);
+                    self.write(What::Command(Hex(bytes.clone())));
+                    return Wanted::Response(bytes);
                 }
                 Output::AwaitRemoval => return Wanted::Removal,
                 Output::AwaitOnlineResponse(outcome) => {
@@ -87,6 +94,7 @@ impl Session {
     pub fn hand_in(&mut self, what: What, now: Instant) {
         self.now = now;
         let input = match &what {
+            What::Card(CardEvent::Sent) => Input::Sent,
             What::Card(CardEvent::Present) => Input::CardPresent,
             What::Card(CardEvent::Collision) => Input::Collision,
             What::Card(CardEvent::CollisionOver) => Input::CollisionOver,
@@ -101,7 +109,17 @@ impl Session {
         };
         self.tap.handle(input, now);
         self.timer = None;
+        if what != What::Card(CardEvent::Sent) {
+            self.command = None;
+        }
         self.write(what);
+    }
+
+    /// Hands in when the last command was sent, if that is looked at.
+    pub fn command_sent(&mut self, at: Instant) {
+        if self.command.as_ref().is_some_and(Command::is_timed) {
+            self.hand_in(What::Card(CardEvent::Sent), at);
+        }
     }
 
     /// What was written down so far.

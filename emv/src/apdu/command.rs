@@ -61,6 +61,18 @@ impl Command {
         Self::new([0x80, 0xCA, p1, p2], &[])
     }
 
+    /// EXCHANGE RELAY RESISTANCE DATA (Book C-2, 5.3), with the terminal's entropy. The time that the
+    /// card takes to answer is measured.
+    pub fn exchange_relay_resistance_data(terminal_entropy: [u8; 4]) -> Self {
+        Self::new([0x80, 0xEA, 0x00, 0x00], &terminal_entropy)
+    }
+
+    /// COMPUTE CRYPTOGRAPHIC CHECKSUM (Book C-2, 5.1), with the data that the UDOL asks for, at most
+    /// 252 bytes.
+    pub fn compute_cryptographic_checksum(udol_data: &[u8]) -> Self {
+        Self::new([0x80, 0x2A, 0x8E, 0x80], udol_data)
+    }
+
     /// A command with these first four bytes (CLA, INS, P1, P2), which expects data.
     ///
     /// # Panics
@@ -74,6 +86,12 @@ impl Command {
     /// The instruction byte.
     pub fn instruction(&self) -> u8 {
         self.header[1]
+    }
+
+    /// Whether the kernel looks at the time that the card takes, and so wants to be told when the
+    /// command was sent.
+    pub fn is_timed(&self) -> bool {
+        self.instruction() == 0xEA
     }
 
     /// The data field.
@@ -116,6 +134,21 @@ mod tests {
         assert_eq!(Command::send_poi_information(&[0xAB]).to_bytes(), [0x80, 0x1A, 0, 0, 3, 0x83, 1, 0xAB, 0]);
         assert_eq!(Command::read_record(3, 1).to_bytes(), [0x00, 0xB2, 0x01, 0x1C, 0x00]);
         assert_eq!(Command::get_data(dict::PIN_TRY_COUNTER).to_bytes(), [0x80, 0xCA, 0x9F, 0x17, 0x00]);
+        let entropy = [0xA1, 0xB2, 0xC3, 0xD4];
+        assert_eq!(
+            Command::exchange_relay_resistance_data(entropy).to_bytes(),
+            [0x80, 0xEA, 0x00, 0x00, 0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0x00]
+        );
+        assert_eq!(
+            Command::compute_cryptographic_checksum(&[0x00, 0x00, 0x01, 0x23]).to_bytes(),
+            [0x80, 0x2A, 0x8E, 0x80, 0x04, 0x00, 0x00, 0x01, 0x23, 0x00]
+        );
+    }
+
+    #[test]
+    fn only_relay_resistance_is_timed() {
+        assert!(Command::exchange_relay_resistance_data([0; 4]).is_timed());
+        assert!(!Command::read_record(1, 1).is_timed());
     }
 
     #[test]

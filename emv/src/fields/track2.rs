@@ -1,6 +1,7 @@
 //! Track 2.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;
@@ -85,6 +86,24 @@ impl Track2 {
         &self.discretionary_data
     }
 
+    /// The same track with other discretionary data, which are digits. What is too long for a track
+    /// is cut.
+    pub fn with_discretionary_data(&self, digits: &str) -> Self {
+        let mut track = self.clone();
+        let before = self.pan.digits().len() + "D2812201".len();
+        let room = (2 * Self::MAX_LENGTH).saturating_sub(before);
+        track.discretionary_data = Zeroizing::new(digits.chars().take(room).collect());
+        track
+    }
+
+    /// Two digits a byte, `D` as separator, `F` as filling on the right.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let digits = self.digits('D');
+        let nibble = |c: u8| char::from(c).to_digit(16).expect("a track holds hexadecimal digits") as u8;
+        let pair = |pair: &[u8]| nibble(pair[0]) << 4 | pair.get(1).map_or(0xF, |c| nibble(*c));
+        Zeroizing::new(digits.as_bytes().chunks(2).map(pair).collect())
+    }
+
     /// The whole track in clear, with this separator: `D` in ISO 8583 messages that carry it as in
     /// the card, `=` in those that carry it as on a stripe. Take care where it goes.
     pub fn digits(&self, separator: char) -> Zeroizing<String> {
@@ -152,6 +171,17 @@ mod tests {
             .unwrap();
         assert_eq!(track.pan().digits(), "378282246310005");
         assert_eq!((track.service_code(), track.discretionary_data()), ("702", "15"));
+    }
+
+    #[test]
+    fn other_discretionary_data_leave_the_rest_as_it_is() {
+        let track = Track2::from_bytes(&SIXTEEN).unwrap();
+        assert_eq!(track.to_bytes().as_slice(), SIXTEEN);
+        let other = track.with_discretionary_data("0123456789012");
+        assert_eq!(other.digits('=').as_str(), "4761739001010119=22122010123456789012");
+        assert_eq!(Track2::from_bytes(&other.to_bytes()).unwrap(), other);
+        let too_long = track.with_discretionary_data("012345678901234");
+        assert_eq!(too_long.digits('=').as_str(), "4761739001010119=221220101234567890123");
     }
 
     #[test]

@@ -35,6 +35,9 @@ use crate::tlv::Tag;
 /// What happened outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input<'a> {
+    /// The last command was handed to the card. Only a [timed](Command::is_timed) command needs it;
+    /// without it the time counts from the moment at which the kernel wanted it sent.
+    Sent,
     /// The card answered the last command.
     Response(&'a [u8]),
     /// The card did not answer: it left the field, or the exchange failed for good.

@@ -55,42 +55,6 @@ impl CombinedDynamicData {
     pub fn remaining(&self) -> &[u8] {
         &self.dynamic_data.rest()[Self::LENGTH..]
     }
-
-    /// The relay resistance data, which is what such a signature ends with (EMV Contactless Book
-    /// C-2). Only meaningful where the protocol was run; the kernel compares it with what was
-    /// exchanged.
-    pub fn relay_resistance_data(&self) -> Option<RelayResistanceData> {
-        self.remaining().last_chunk().map(RelayResistanceData::from_bytes)
-    }
-}
-
-/// What a card signs of the relay resistance protocol (EMV Contactless Book C-2). Times are in
-/// units of 100 microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RelayResistanceData {
-    /// Terminal Relay Resistance Entropy.
-    pub terminal_entropy: [u8; 4],
-    /// Device Relay Resistance Entropy.
-    pub device_entropy: [u8; 4],
-    /// Min Time For Processing Relay Resistance APDU.
-    pub min_time_for_processing: u16,
-    /// Max Time For Processing Relay Resistance APDU.
-    pub max_time_for_processing: u16,
-    /// Device Estimated Transmission Time For Relay Resistance R-APDU.
-    pub estimated_transmission_time: u16,
-}
-
-impl RelayResistanceData {
-    fn from_bytes(bytes: &[u8; 14]) -> Self {
-        let [t0, t1, t2, t3, d0, d1, d2, d3, min0, min1, max0, max1, estimated0, estimated1] = *bytes;
-        RelayResistanceData {
-            terminal_entropy: [t0, t1, t2, t3],
-            device_entropy: [d0, d1, d2, d3],
-            min_time_for_processing: u16::from_be_bytes([min0, min1]),
-            max_time_for_processing: u16::from_be_bytes([max0, max1]),
-            estimated_transmission_time: u16::from_be_bytes([estimated0, estimated1]),
-        }
-    }
 }
 
 /// Verifies the Signed Dynamic Application Data of a GENERATE AC response with a TC or an ARQC, and
@@ -179,7 +143,6 @@ mod tests {
         assert_eq!(data.application_cryptogram, [0x26; 8]);
         assert_eq!(*data.cryptogram_information_data.as_bytes(), [0x80]);
         assert_eq!(data.remaining(), []);
-        assert_eq!(data.relay_resistance_data(), None);
     }
 
     #[test]
@@ -234,22 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn relay_resistance_data_ends_the_dynamic_data() {
+    fn what_follows_the_hash_code_is_given_as_it_is() {
         let relay = [1, 2, 3, 4, 5, 6, 7, 8, 0, 10, 0, 20, 1, 0];
         let summaries = [0xD5; 16];
         for remaining in [relay.to_vec(), [&summaries[..], &relay].concat()] {
             let data = Response { remaining: remaining.clone(), ..Response::default() }.verify().unwrap();
             assert_eq!(data.remaining(), remaining);
-            assert_eq!(
-                data.relay_resistance_data(),
-                Some(RelayResistanceData {
-                    terminal_entropy: [1, 2, 3, 4],
-                    device_entropy: [5, 6, 7, 8],
-                    min_time_for_processing: 10,
-                    max_time_for_processing: 20,
-                    estimated_transmission_time: 256,
-                })
-            );
         }
     }
 }

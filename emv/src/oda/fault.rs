@@ -99,6 +99,11 @@ pub enum Fault {
     #[error("the transaction data hash code does not match")]
     TransactionDataHash,
 
+    /// The relay resistance data that the card signed are not those that were exchanged (Book C-2,
+    /// S910.2).
+    #[error("the signed relay resistance data are not those exchanged")]
+    RelayResistanceData,
+
     /// The Card Authentication Related Data is missing or cut short (EMV Contactless Book C-3,
     /// Annex C).
     #[error("the card authentication related data is missing or cut short")]

@@ -33,7 +33,7 @@ mod static_data;
 mod testing;
 
 pub use ca_key::{CaKey, CaKeyError, CaKeys, Environment, Rid};
-pub use cda::{CombinedDynamicData, CombinedSignature, RelayResistanceData, verify_combined};
+pub use cda::{CombinedDynamicData, CombinedSignature, verify_combined};
 pub use certificate::{EncodedCertificate, PublicKeyCertificate};
 pub use dda::{IccDynamicData, SignedDynamicData, verify_dynamic};
 pub use fault::Fault;

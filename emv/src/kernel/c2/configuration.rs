@@ -37,12 +37,34 @@ pub struct Configuration {
     pub cvm_capability_no_cvm_required: CvmCapability,
     /// Security Capability (`DF811F`): the third byte of Terminal Capabilities.
     pub security_capability: SecurityCapability,
+    /// What the relay resistance protocol measures against.
+    pub relay_resistance: RelayResistanceTimes,
     /// Message Hold Time (`DF812D`): how long a last message stays.
     pub message_hold_time: Duration,
     /// Hold Time Value (`DF8130`): how long the field is turned off for a card that notices.
     pub field_off_time: Duration,
     /// Every object, those above included.
     pub objects: Database,
+}
+
+/// What the reader knows and allows of times in the relay resistance protocol, in units of 100
+/// microseconds where nothing else is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayResistanceTimes {
+    /// Minimum Relay Resistance Grace Period (`DF8132`): how much faster than it says a card may be.
+    pub minimum_grace_period: u16,
+    /// Maximum Relay Resistance Grace Period (`DF8133`): how much slower than it says a card may be.
+    pub maximum_grace_period: u16,
+    /// Terminal Expected Transmission Time For Relay Resistance C-APDU (`DF8134`).
+    pub expected_command_transmission: u16,
+    /// Terminal Expected Transmission Time For Relay Resistance R-APDU (`DF8135`).
+    pub expected_response_transmission: u16,
+    /// Relay Resistance Accuracy Threshold (`DF8136`): how much slower than the fastest it says a card
+    /// may be before the terminal is told.
+    pub accuracy_threshold: u16,
+    /// Relay Resistance Transmission Time Mismatch Threshold (`DF8137`), in percent: how much of the
+    /// longer of the card's and the terminal's transmission time the shorter one must be.
+    pub transmission_time_mismatch_threshold: u8,
 }
 
 /// Why a set of objects is no configuration.
@@ -86,7 +108,9 @@ const DEFAULTS: &[(Tag, &[u8])] = &[
     (dict::HOLD_TIME_VALUE, &[0x0D]),
     (dict::KERNEL_CONFIGURATION, &[0x00]),
     (dict::KERNEL_ID, &[0x02]),
+    (dict::MAXIMUM_RELAY_RESISTANCE_GRACE_PERIOD, &[0x00, 0x32]),
     (dict::MESSAGE_HOLD_TIME, &[0x00, 0x00, 0x13]),
+    (dict::MINIMUM_RELAY_RESISTANCE_GRACE_PERIOD, &[0x00, 0x14]),
     // Each entry: a mask and a value of three bytes, a message, a status.
     (
         dict::PHONE_MESSAGE_TABLE,
@@ -103,10 +127,14 @@ const DEFAULTS: &[(Tag, &[u8])] = &[
     (dict::READER_CONTACTLESS_TRANSACTION_LIMIT_NO_ON_DEVICE_CVM, &[0x00; 6]),
     (dict::READER_CONTACTLESS_TRANSACTION_LIMIT_ON_DEVICE_CVM, &[0x00; 6]),
     (dict::READER_CVM_REQUIRED_LIMIT, &[0x00; 6]),
+    (dict::RELAY_RESISTANCE_ACCURACY_THRESHOLD, &[0x01, 0x2C]),
+    (dict::RELAY_RESISTANCE_TRANSMISSION_TIME_MISMATCH_THRESHOLD, &[0x32]),
     (dict::SECURITY_CAPABILITY, &[0x00]),
     (dict::TERMINAL_ACTION_CODE_DEFAULT, &[0x84, 0x00, 0x00, 0x00, 0x0C]),
     (dict::TERMINAL_ACTION_CODE_DENIAL, &[0x84, 0x00, 0x00, 0x00, 0x0C]),
     (dict::TERMINAL_ACTION_CODE_ONLINE, &[0x84, 0x00, 0x00, 0x00, 0x0C]),
+    (dict::TERMINAL_EXPECTED_TRANSMISSION_TIME_C_APDU, &[0x00, 0x12]),
+    (dict::TERMINAL_EXPECTED_TRANSMISSION_TIME_R_APDU, &[0x00, 0x18]),
 ];
 
 impl Configuration {
@@ -144,8 +172,19 @@ impl Configuration {
             cvm_capability_cvm_required: read(&objects, dict::CVM_CAPABILITY_CVM_REQUIRED)?,
             cvm_capability_no_cvm_required: read(&objects, dict::CVM_CAPABILITY_NO_CVM_REQUIRED)?,
             security_capability: read(&objects, dict::SECURITY_CAPABILITY)?,
+            relay_resistance: RelayResistanceTimes {
+                minimum_grace_period: number(&objects, dict::MINIMUM_RELAY_RESISTANCE_GRACE_PERIOD),
+                maximum_grace_period: number(&objects, dict::MAXIMUM_RELAY_RESISTANCE_GRACE_PERIOD),
+                expected_command_transmission: number(&objects, dict::TERMINAL_EXPECTED_TRANSMISSION_TIME_C_APDU),
+                expected_response_transmission: number(&objects, dict::TERMINAL_EXPECTED_TRANSMISSION_TIME_R_APDU),
+                accuracy_threshold: number(&objects, dict::RELAY_RESISTANCE_ACCURACY_THRESHOLD),
+                transmission_time_mismatch_threshold: byte(
+                    &objects,
+                    dict::RELAY_RESISTANCE_TRANSMISSION_TIME_MISMATCH_THRESHOLD,
+                ),
+            },
             message_hold_time: message_hold_time(&objects)?,
-            field_off_time: hold_time(&objects),
+            field_off_time: tenths_of_a_second(byte(&objects, dict::HOLD_TIME_VALUE).into()),
             objects,
         })
     }
@@ -175,10 +214,15 @@ fn read<'a, T: TryFrom<&'a [u8], Error = Error>>(objects: &'a Database, tag: Tag
     T::try_from(value).map_err(|error| InvalidConfiguration { tag, reason: Reason::Value(error) })
 }
 
-/// One byte, in units of 100 ms.
-fn hold_time(objects: &Database) -> Duration {
-    let value = objects.value(dict::HOLD_TIME_VALUE).expect("it has a default");
-    tenths_of_a_second(value[0].into())
+/// A number of one byte.
+fn byte(objects: &Database, tag: Tag) -> u8 {
+    objects.value(tag).expect("it has a default")[0]
+}
+
+/// A number of two bytes.
+fn number(objects: &Database, tag: Tag) -> u16 {
+    let value = objects.value(tag).expect("it has a default");
+    u16::from_be_bytes([value[0], value[1]])
 }
 
 /// n 6, in units of 100 ms.
@@ -210,6 +254,17 @@ mod tests {
         assert_eq!(configuration.message_hold_time, Duration::from_millis(1300));
         assert_eq!(configuration.field_off_time, Duration::from_millis(1300));
         assert_eq!(configuration.floor_limit, Amount::ZERO);
+        assert_eq!(
+            configuration.relay_resistance,
+            RelayResistanceTimes {
+                minimum_grace_period: 20,
+                maximum_grace_period: 50,
+                expected_command_transmission: 18,
+                expected_response_transmission: 24,
+                accuracy_threshold: 300,
+                transmission_time_mismatch_threshold: 50,
+            }
+        );
         assert_eq!(configuration.objects.value(dict::APPLICATION_VERSION_NUMBER_TERMINAL), Some(&[0x00, 0x02][..]));
     }
 

@@ -5,12 +5,13 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::{Configuration, State};
+use crate::Instant;
 use crate::apdu::Command;
 use crate::dict;
 use crate::fields::c2::{CvmCapability, ErrorIndication, KernelConfiguration, MobileSupportIndicator};
 use crate::fields::{Aip, Bit, CvmResults, Error, RelayResistance, TerminalEnvironment, TerminalType, Tvr};
 use crate::kernel::shared::{set_terminal_objects, set_transaction_objects};
-use crate::kernel::{Cvm, Database, Event, Outcome, Output, Start, Transaction, UiRequest};
+use crate::kernel::{Cvm, Database, Event, Outcome, Output, Start, Transaction, UiRequest, UnpredictableNumbers};
 use crate::profile::Profile;
 use crate::tlv::Tag;
 
@@ -20,6 +21,8 @@ pub(super) struct Context {
     pub(super) profile: Arc<Profile>,
     pub(super) configuration: Arc<Configuration>,
     pub(super) transaction: Transaction,
+    /// When the input came that is being handled.
+    pub(super) now: Instant,
     pub(super) database: Database,
     /// How the cardholder is verified, once that is known.
     pub(super) cvm: Option<Cvm>,
@@ -28,6 +31,7 @@ pub(super) struct Context {
     /// For how long the field is to be turned off at the end, for cards that notice it.
     pub(super) field_off: Option<Duration>,
     pub(super) outputs: VecDeque<Output>,
+    unpredictable_numbers: UnpredictableNumbers,
     tvr: Tvr,
     cvm_results: CvmResults,
 }
@@ -35,7 +39,7 @@ pub(super) struct Context {
 impl Context {
     /// The objects of the terminal, of the configuration and of the transaction, the later above the
     /// earlier, and those that the kernel itself initialises (Book C-2, S1.9 and S1.16).
-    pub(super) fn new(profile: Arc<Profile>, configuration: Arc<Configuration>, start: &Start) -> Self {
+    pub(super) fn new(profile: Arc<Profile>, configuration: Arc<Configuration>, start: &Start, now: Instant) -> Self {
         let mut database = Database::new();
         set_terminal_objects(&mut database, &profile.terminal);
         for (tag, value) in configuration.objects.iter() {
@@ -48,6 +52,7 @@ impl Context {
         let mobile = MobileSupportIndicator::default().with(MobileSupportIndicator::MOBILE_SUPPORTED);
         database.set(dict::MOBILE_SUPPORT_INDICATOR, mobile.as_bytes());
         database.set(dict::ERROR_INDICATION, &ErrorIndication::default().to_bytes());
+        database.set(dict::RRP_COUNTER, &[0x00]);
         database.set(dict::DS_SUMMARY_STATUS, &[0x00]);
         database.set(dict::POST_GEN_AC_PUT_DATA_STATUS, &[0x00]);
         database.set(dict::PRE_GEN_AC_PUT_DATA_STATUS, &[0x00]);
@@ -55,11 +60,13 @@ impl Context {
             profile,
             configuration,
             transaction: start.transaction.clone(),
+            now,
             database,
             cvm: None,
             receipt: false,
             field_off: None,
             outputs: VecDeque::new(),
+            unpredictable_numbers: start.unpredictable_numbers.clone(),
             tvr: Tvr::default(),
             cvm_results: CvmResults::default(),
         };
@@ -118,6 +125,11 @@ impl Context {
     pub(super) fn on_device_cvm(&self) -> bool {
         self.aip().has(Aip::C2_ON_DEVICE_CVM_SUPPORTED)
             && self.configuration.kernel.has(KernelConfiguration::ON_DEVICE_CVM_SUPPORTED)
+    }
+
+    /// A new unpredictable number.
+    pub(super) fn draw_unpredictable_number(&mut self) -> [u8; 4] {
+        self.unpredictable_numbers.draw()
     }
 
     /// The request in the languages the card prefers.

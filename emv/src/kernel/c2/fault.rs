@@ -33,6 +33,17 @@ pub enum Fault {
     /// There is no record to read, or the AFL is malformed (S3R1.5).
     AflInvalid,
 
+    /// No response to EXCHANGE RELAY RESISTANCE DATA (SR1.3).
+    NoRelayResistanceResponse(L1Error),
+    /// Stopped by the terminal during relay resistance (SR1.6).
+    StoppedAtRelayResistance,
+    /// EXCHANGE RELAY RESISTANCE DATA was refused (SR1.11).
+    RelayResistanceRefused(StatusWord),
+    /// The response to EXCHANGE RELAY RESISTANCE DATA is malformed (SR1.14).
+    RelayResistanceMalformed,
+    /// The card answered faster than it says it can (SR1.19).
+    RelayResistanceTooFast,
+
     /// No response to READ RECORD (S4.4).
     NoRecordResponse(L1Error),
     /// Stopped by the terminal while the records were read (S4.7).
@@ -109,6 +120,13 @@ impl Fault {
             Fault::GpoDataMissing => ("S3.13: AIP or AFL missing", OtherCard, CardDataMissing),
             Fault::MagStripeNotSupported => ("S3.17: no mode in common", OtherCard, L2Error::MagStripeNotSupported),
             Fault::AflInvalid => ("S3R1.5: AFL empty or malformed", OtherCard, CardDataError),
+            Fault::NoRelayResistanceResponse(_) => {
+                ("SR1.3: no response to relay resistance", PresentAgain, L2Error::Ok)
+            }
+            Fault::StoppedAtRelayResistance => ("SR1.6: stopped", Silent, L2Error::Ok),
+            Fault::RelayResistanceRefused(_) => ("SR1.11: relay resistance refused", OtherCard, StatusBytes),
+            Fault::RelayResistanceMalformed => ("SR1.14: relay resistance data malformed", OtherCard, Parsing),
+            Fault::RelayResistanceTooFast => ("SR1.19: faster than the card says it can be", OtherCard, CardDataError),
             Fault::NoRecordResponse(_) => ("S4.4: no response to READ RECORD", PresentAgain, L2Error::Ok),
             Fault::StoppedAtRecords => ("S4.7: stopped", Silent, L2Error::Ok),
             Fault::RecordRefused(_) => ("S4.9: READ RECORD refused", OtherCard, StatusBytes),
@@ -133,10 +151,18 @@ impl Fault {
     fn error_indication(self, l2: L2Error, message: MessageId) -> ErrorIndication {
         let mut error = ErrorIndication { l2, message_on_error: message.code(), ..ErrorIndication::default() };
         match self {
-            Fault::NoGpoResponse(l1) | Fault::NoRecordResponse(l1) | Fault::NoGenerateAcResponse(l1) => error.l1 = l1,
-            Fault::StoppedBeforeRecords | Fault::StoppedAtRecords => error.l3 = L3Error::Stop,
+            Fault::NoGpoResponse(l1)
+            | Fault::NoRelayResistanceResponse(l1)
+            | Fault::NoRecordResponse(l1)
+            | Fault::NoGenerateAcResponse(l1) => error.l1 = l1,
+            Fault::StoppedBeforeRecords | Fault::StoppedAtRelayResistance | Fault::StoppedAtRecords => {
+                error.l3 = L3Error::Stop;
+            }
             Fault::AmountMissing => error.l3 = L3Error::AmountNotPresent,
-            Fault::GpoRefused(status) | Fault::RecordRefused(status) | Fault::GenerateAcRefused(status) => {
+            Fault::GpoRefused(status)
+            | Fault::RelayResistanceRefused(status)
+            | Fault::RecordRefused(status)
+            | Fault::GenerateAcRefused(status) => {
                 error.status_word = status.to_bytes();
             }
             _ => {}

@@ -6,6 +6,8 @@
 //! |---|---|
 //! | `idle` | S1, Idle |
 //! | `gpo_response` | S3, Waiting for GPO Response |
+//! | `relay_resistance_response` | SR1, Waiting for Exchange Relay Resistance Data Response |
+//! | `reading` | S3R1, common processing before the records |
 //! | `record_response` | S4, Waiting for EMV Read Record Response |
 //! | `decision` | S456, common processing after the records |
 //! | `generate_ac_response` | S9, Waiting for Generate AC Response – 1 |
@@ -25,14 +27,17 @@ mod generate_ac_response;
 mod gpo_response;
 mod idle;
 mod outcome;
+mod reading;
 mod record_response;
+mod relay_resistance_response;
+mod relay_resistance_track;
 mod restrictions;
 mod verification;
 
 use alloc::sync::Arc;
 use core::mem;
 
-pub use configuration::{Configuration, InvalidConfiguration, Reason};
+pub use configuration::{Configuration, InvalidConfiguration, Reason, RelayResistanceTimes};
 pub use fault::Fault;
 
 use super::{Input, Output, Start};
@@ -54,6 +59,8 @@ pub struct Kernel2 {
 enum State {
     /// S3.
     GpoResponse(gpo_response::GpoResponse),
+    /// SR1.
+    RelayResistanceResponse(relay_resistance_response::RelayResistanceResponse),
     /// S4.
     RecordResponse(record_response::RecordResponse),
     /// S9.
@@ -64,6 +71,8 @@ enum State {
 
 /// The signals of the book that reach a waiting kernel.
 enum Signal<'a> {
+    /// The command was handed to the card.
+    Sent,
     /// RA: a response of the card.
     Response(Response<'a>),
     /// L1RSP: there is none.
@@ -74,15 +83,16 @@ enum Signal<'a> {
 
 impl Kernel2 {
     /// Starts the kernel, up to its first command.
-    pub fn activate(profile: Arc<Profile>, configuration: &Arc<Configuration>, start: Start, _now: Instant) -> Self {
-        let mut context = Context::new(profile, Arc::clone(configuration), &start);
+    pub fn activate(profile: Arc<Profile>, configuration: &Arc<Configuration>, start: Start, now: Instant) -> Self {
+        let mut context = Context::new(profile, Arc::clone(configuration), &start, now);
         let state = idle::start(&start, &mut context).unwrap_or_else(|fault| context.fail(fault));
         Kernel2 { state, context }
     }
 
     /// Takes what happened. A kernel that has finished takes nothing.
-    pub fn handle(&mut self, input: Input<'_>, _now: Instant) {
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         let signal = match input {
+            Input::Sent => Signal::Sent,
             Input::Response(bytes) => match Response::parse(bytes) {
                 Ok(response) => Signal::Response(response),
                 Err(_) => Signal::NoResponse(L1Error::Protocol),
@@ -91,6 +101,7 @@ impl Kernel2 {
             Input::Cancel => Signal::Stop,
             Input::Data(_) | Input::Deadline => return,
         };
+        self.context.now = now;
         let state = mem::replace(&mut self.state, State::Finished);
         self.state = state.next(signal, &mut self.context).unwrap_or_else(|fault| self.context.fail(fault));
     }
@@ -108,6 +119,13 @@ impl State {
             (State::GpoResponse(_), Signal::NoResponse(error)) => Err(Fault::NoGpoResponse(error)),
             (State::GpoResponse(_), Signal::Stop) => Err(Fault::StoppedBeforeRecords),
 
+            (State::RelayResistanceResponse(state), Signal::Sent) => Ok(state.sent(context.now)),
+            (State::RelayResistanceResponse(state), Signal::Response(response)) => state.response(response, context),
+            (State::RelayResistanceResponse(_), Signal::NoResponse(error)) => {
+                Err(Fault::NoRelayResistanceResponse(error))
+            }
+            (State::RelayResistanceResponse(_), Signal::Stop) => Err(Fault::StoppedAtRelayResistance),
+
             (State::RecordResponse(state), Signal::Response(response)) => state.response(response, context),
             (State::RecordResponse(_), Signal::NoResponse(error)) => Err(Fault::NoRecordResponse(error)),
             (State::RecordResponse(_), Signal::Stop) => Err(Fault::StoppedAtRecords),
@@ -117,6 +135,7 @@ impl State {
             // The card may have decided already: the cryptogram is waited for.
             (state @ State::GenerateAcResponse(_), Signal::Stop) => Ok(state),
 
+            (state, Signal::Sent) => Ok(state),
             (State::Finished, _) => Ok(State::Finished),
         }
     }

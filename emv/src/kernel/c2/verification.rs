@@ -4,10 +4,12 @@
 use super::context::Context;
 use super::generate_ac_response::GenerateAcResponse;
 use super::outcome::{self, DiscretionaryData};
-use super::{Fault, State};
+use super::{Fault, State, relay_resistance_track};
 use crate::dict;
 use crate::fields::c2::{PosCardholderInteractionInformation, ThirdPartyData, UiStatus};
-use crate::fields::{CryptogramInformationData, CryptogramType, ReferenceControlParameter, TerminalCapabilities, Tvr};
+use crate::fields::{
+    CryptogramInformationData, CryptogramType, ReferenceControlParameter, RelayResistance, TerminalCapabilities, Tvr,
+};
 use crate::kernel::shared::{TransactionKind, icc_key};
 use crate::kernel::{Cvm, Decision, Event, MessageId, OdaMethod, Outcome, StartPoint, Status, UiRequest};
 use crate::oda::{self, CombinedDynamicData, CombinedSignature, StaticData};
@@ -55,21 +57,40 @@ fn verify_cda(static_data: &StaticData, response: &[u8], context: &Context) -> R
     let icc_key = icc_key(&context.database, &context.profile, context.rid(), static_data, context.transaction.date)?;
     let template = Tlv::parse(response).map_err(|_| oda::Fault::MissingSignature)?;
     let unpredictable_number = object(dict::UNPREDICTABLE_NUMBER).try_into().map_err(|_| oda::Fault::HashMismatch)?;
-    oda::verify_combined(
+    let signed = oda::verify_combined(
         &icc_key,
         &CombinedSignature {
             unpredictable_number,
             sent: &[object(dict::PDOL_RELATED_DATA), object(dict::CDOL1_RELATED_DATA)],
             response: template.children(),
         },
-    )
+    )?;
+    verify_relay_resistance(&signed, context)?;
+    Ok(signed)
 }
 
-/// S910.30 to S910.37: a signature that was asked for must be there; only a refusal may lack it.
+/// Where relay resistance was performed, the card signs what was exchanged.
+//= C-2 S910.2.2
+fn verify_relay_resistance(signed: &CombinedDynamicData, context: &Context) -> Result<(), oda::Fault> {
+    if context.tvr().relay_resistance() != RelayResistance::Performed {
+        return Ok(());
+    }
+    let exchanged = [
+        dict::TERMINAL_RELAY_RESISTANCE_ENTROPY,
+        dict::DEVICE_RELAY_RESISTANCE_ENTROPY,
+        dict::MIN_TIME_FOR_PROCESSING_RELAY_RESISTANCE_APDU,
+        dict::MAX_TIME_FOR_PROCESSING_RELAY_RESISTANCE_APDU,
+        dict::DEVICE_ESTIMATED_TRANSMISSION_TIME_R_APDU,
+    ];
+    let exchanged = exchanged.map(|tag| context.database.value(tag).unwrap_or_default()).concat();
+    if signed.remaining().ends_with(&exchanged) { Ok(()) } else { Err(oda::Fault::RelayResistanceData) }
+}
+
+/// S910.30 to S910.39: a signature that was asked for must be there; only a refusal may lack it.
 fn without_cda(
     cid: CryptogramInformationData,
     parameter: ReferenceControlParameter,
-    context: &Context,
+    context: &mut Context,
 ) -> Result<(), Fault> {
     if context.database.value(dict::APPLICATION_CRYPTOGRAM).is_none() {
         return Err(Fault::CryptogramMissing);
@@ -77,7 +98,13 @@ fn without_cda(
     let refused = cid.cryptogram_type() == CryptogramType::Aac;
     let refusal_asked_for = parameter.cryptogram_type() == CryptogramType::Aac;
     let signature_asked_for = parameter.has(ReferenceControlParameter::CDA_REQUESTED);
-    if signature_asked_for && (!refused || refusal_asked_for) { Err(Fault::SignatureMissing) } else { Ok(()) }
+    if signature_asked_for && (!refused || refusal_asked_for) {
+        return Err(Fault::SignatureMissing);
+    }
+    if !refused {
+        relay_resistance_track::write(context);
+    }
+    Ok(())
 }
 
 /// S910.70 to S910.81: the cryptogram counts.

@@ -61,7 +61,7 @@ impl Kernel3 {
             Input::Response(bytes) => Response::parse(bytes).map_err(|_| Fault::NoResponse),
             Input::CardLost => Err(Fault::NoResponse),
             Input::Cancel => Err(Fault::Cancelled),
-            Input::Data(_) | Input::Deadline => return,
+            Input::Sent | Input::Data(_) | Input::Deadline => return,
         };
         let state = mem::replace(&mut self.state, State::Finished);
         self.state = state.next(response, &mut self.context).unwrap_or_else(|fault| self.context.fail(fault));

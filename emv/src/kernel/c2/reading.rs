@@ -1,0 +1,56 @@
+//! S3R1, common processing before the first record is read (Book C-2, S3R1).
+
+use alloc::collections::VecDeque;
+
+use super::context::Context;
+use super::record_response::RecordResponse;
+use super::{Fault, State};
+use crate::dict;
+use crate::fields::c2::KernelConfiguration;
+use crate::fields::{Afl, AflRecord, Aip, TerminalCapabilities, Tvr};
+
+/// The most records that are read. The book sets no bound; a card with more would hold the reader
+/// for as long as it likes, and none in use comes near it.
+const MAX_RECORDS: usize = 128;
+
+/// The entry of an AFL that lists mag-stripe mode's record.
+pub(super) const MAG_STRIPE_ENTRY: [u8; 4] = [0x08, 0x01, 0x01, 0x00];
+
+/// Reads the first record of EMV mode, and says whether the records will be authenticated.
+//= C-2 S3R1.4-7
+pub(super) fn start(context: &mut Context) -> Result<State, Fault> {
+    let records = records(active_afl(context))?;
+    let cda = authenticates(context);
+    RecordResponse::first(records, cda, context).ok_or(Fault::AflInvalid)
+}
+
+/// The ODA status: whether CDA will be performed.
+//= C-2 S3R1.17-20
+fn authenticates(context: &mut Context) -> bool {
+    let card = context.aip().has(Aip::CDA_SUPPORTED);
+    let terminal = context.configuration.terminal_capabilities(Default::default()).has(TerminalCapabilities::CDA);
+    let cda = card && terminal;
+    if !cda {
+        context.set_tvr(Tvr::OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED);
+    }
+    cda
+}
+
+/// The entries of the AFL that EMV mode reads. A card that serves mag-stripe mode too lists that
+/// mode's record first; where the reader would use that mode, the record is no part of EMV mode.
+//= C-2 S3.30-32
+fn active_afl(context: &Context) -> &[u8] {
+    let afl = context.database.value(dict::AFL).unwrap_or_default();
+    let kernel = context.configuration.kernel;
+    match afl.split_first_chunk() {
+        Some((&MAG_STRIPE_ENTRY, rest)) if !kernel.has(KernelConfiguration::MAG_STRIPE_MODE_NOT_SUPPORTED) => rest,
+        _ => afl,
+    }
+}
+
+/// The records of an AFL, if they are as many as are read.
+pub(super) fn records(afl: &[u8]) -> Result<VecDeque<AflRecord>, Fault> {
+    let afl = Afl::from_bytes(afl).map_err(|_| Fault::AflInvalid)?;
+    let records: VecDeque<_> = afl.records().take(MAX_RECORDS + 1).collect();
+    if records.len() > MAX_RECORDS { Err(Fault::AflInvalid) } else { Ok(records) }
+}
