@@ -19,6 +19,7 @@ use arrayvec::ArrayVec;
 use crate::Instant;
 use crate::apdu::Command;
 use crate::entry::{self, EntryPoint};
+use crate::kernel::c2::TornLog;
 use crate::kernel::{self, Event, Kernel, Outcome, Transaction, UiRequest, UnpredictableNumbers};
 use crate::profile::Profile;
 use crate::tlv::Tag;
@@ -97,6 +98,7 @@ pub struct Tap {
     entry_point: EntryPoint,
     kernel: Option<Kernel>,
     language_preference: ArrayVec<u8, 8>,
+    torn_log: TornLog,
     now: Instant,
 }
 
@@ -114,8 +116,16 @@ impl Tap {
             profile,
             kernel: None,
             language_preference: ArrayVec::new(),
+            torn_log: TornLog::new(),
             now: Instant::default(),
         }
+    }
+
+    /// The same tap, which may recover one of these torn transactions (Book C-2). Each change of the log
+    /// is told with [`Event::TornLog`].
+    #[must_use]
+    pub fn with_torn_log(self, torn_log: TornLog) -> Self {
+        Tap { torn_log, ..self }
     }
 
     /// Takes what happened, and when.
@@ -147,12 +157,18 @@ impl Tap {
                     }
                     kernel::Output::Ui(request) => Output::Ui(self.in_language(request)),
                     kernel::Output::DataNeeded(tags) => Output::DataNeeded(tags),
-                    kernel::Output::Record(event) => Output::Record(event),
+                    kernel::Output::Record(event) => {
+                        if let Event::TornLog(change) = &event {
+                            self.torn_log.apply(change);
+                        }
+                        Output::Record(event)
+                    }
                     kernel::Output::Transmit(command) => Output::Transmit(command),
                     kernel::Output::Wait(moment) => Output::Wait(moment),
                 },
                 None => match self.entry_point.poll()? {
-                    entry::Output::Activate { combination, start } => {
+                    entry::Output::Activate { combination, mut start } => {
+                        start.torn_log = self.torn_log.clone();
                         self.kernel = Some(Kernel::activate(&self.profile, combination, *start, self.now));
                         continue;
                     }

@@ -14,7 +14,8 @@
 //! | `configuration` | objects of the kernel's configuration, by tag |
 //! | `options` | what of Kernel 3's options is enabled |
 //! | `ttq` | Terminal Transaction Qualifiers, as pre-processing leaves them |
-//! | `transaction` | `amount` and `amount_other` in minor units, `type`, `date` |
+//! | `transaction` | `amount` and `amount_other` in minor units, `type`, `date`, `time` |
+//! | `torn_log` | the torn transactions before this one, the oldest first: objects by tag |
 //! | `expect` | what must come of it: `commands` (CLA INS P1 P2 of each), `shown`, `outcome`, ... |
 //!
 //! An answer is a tree of objects by tag, which ends in `9000`; or the bytes of a response; or
@@ -30,6 +31,7 @@ use std::{env, fs};
 
 use emv::apdu::{Command, Response};
 use emv::fields::{AdditionalTerminalCapabilities, Amount, CvmResults, Date, TerminalCapabilities, Ttq, Tvr};
+use emv::kernel::c2::{TornChange, TornLog};
 use emv::kernel::{
     Database, Event, Indicators, Input, Kernel, Outcome, Output, Start, Transaction, UiRequest, UnpredictableNumbers,
     c2, c3,
@@ -188,6 +190,7 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
             is_restart: false,
             online_response: None,
             is_removal_timed_out: false,
+            torn_log: torn_log(scenario),
         },
         Instant::default(),
     );
@@ -195,6 +198,7 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
     let mut clock = Clock::new(&scenario["takes"]);
     let (mut commands, mut shown, mut faults, mut authentications) = (vec![], vec![], vec![], vec![]);
     let mut results = (Tvr::default(), CvmResults::default());
+    let (mut log, mut released) = (torn_log(scenario), vec![]);
     loop {
         match kernel.poll().expect("the kernel ends with an outcome") {
             Output::Ui(request) => shown.push(ui(&request)),
@@ -203,6 +207,12 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
                 authentications.push(format!("{method:?} {result:?}"));
             }
             Output::Record(Event::Results { tvr, cvm_results }) => results = (tvr, cvm_results),
+            Output::Record(Event::TornLog(change)) => {
+                log.apply(&change);
+                if let TornChange::Released(record) = change {
+                    released.push(objects(record.to_record().as_bytes()));
+                }
+            }
             Output::Record(_) | Output::DataNeeded(_) => {}
             Output::Wait(moment) => kernel.handle(Input::Deadline, moment),
             Output::Transmit(command) => {
@@ -231,6 +241,8 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
                         "authentication": authentications,
                         "tvr": digits(tvr.as_bytes()),
                         "cvm_results": digits(cvm_results.as_bytes()),
+                        "torn_log": records(&log),
+                        "released": released,
                     }),
                 );
             }
@@ -272,11 +284,8 @@ impl<'a> Clock<'a> {
 }
 
 fn described(outcome: &Outcome, mut came: Value) -> Value {
-    let record = |record: &Option<emv::kernel::Record>| {
-        let objects = record.as_ref().map_or(&[][..], |record| record.as_bytes());
-        let objects = Tlvs::parse(objects).expect("a record of objects");
-        objects.iter().map(|object| (object.tag.to_string(), digits(object.value).into())).collect::<Map<_, _>>()
-    };
+    let record =
+        |record: &Option<emv::kernel::Record>| objects(record.as_ref().map_or(&[], |record| record.as_bytes()));
     let discretionary_data = record(&outcome.discretionary_data);
     let further = json!({
         "outcome": format!("{:?}", outcome.decision),
@@ -293,6 +302,28 @@ fn described(outcome: &Outcome, mut came: Value) -> Value {
     });
     came.as_object_mut().expect("an object").extend(further.as_object().expect("an object").clone());
     came
+}
+
+/// Objects by tag.
+fn objects(bytes: &[u8]) -> Map<String, Value> {
+    let objects = Tlvs::parse(bytes).expect("a record of objects");
+    objects.iter().map(|object| (object.tag.to_string(), digits(object.value).into())).collect()
+}
+
+/// The torn transactions before the scenario's own.
+fn torn_log(scenario: &Value) -> TornLog {
+    let mut log = Writer::new();
+    for record in scenario["torn_log"].as_array().into_iter().flatten() {
+        log.put(dict::TORN_RECORD, &encoded(record));
+    }
+    TornLog::from_bytes(&log.into_bytes()).expect("a log")
+}
+
+/// The torn transactions of a log, each as its objects by tag.
+fn records(log: &TornLog) -> Vec<Map<String, Value>> {
+    let log = log.to_record();
+    let records = Tlvs::parse(log.as_bytes()).expect("a log");
+    records.iter().map(|record| objects(record.value)).collect()
 }
 
 fn ui(request: &UiRequest) -> String {
@@ -314,6 +345,7 @@ fn name(command: &Command) -> String {
         0xEA => "RELAY RESISTANCE".to_owned(),
         0x2A => "CHECKSUM".to_owned(),
         0xCA => format!("GET DATA {}", digits(&bytes[2..4])),
+        0xD0 => "RECOVER AC".to_owned(),
         _ => digits(&bytes),
     }
 }
@@ -414,7 +446,7 @@ fn transaction(given: &Value) -> Transaction {
         currency_exponent: 2,
         transaction_type: hex(text(&given["type"]))[0],
         date: Date::try_from(&hex(text(&given["date"]))[..]).expect("a date"),
-        time: [0x12, 0x00, 0x00],
+        time: given["time"].as_str().map_or([0x12, 0x00, 0x00], |time| hex(time).try_into().expect("a time")),
         sequence_counter: 1,
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use emv::kernel;
+use emv::kernel::c2::TornChange;
 use emv::kernel::{AlternateInterface, Cvm, Decision, MessageId, OdaMethod, OnlineResponseData, StartPoint, Status};
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +118,8 @@ pub enum Event {
         /// CVM Results.
         cvm_results: Hex,
     },
+    /// The log of torn transactions changed: `added`, `settled` or `released`.
+    TornLog(String),
 }
 
 impl Event {
@@ -196,6 +199,14 @@ impl From<&kernel::Event> for Event {
             kernel::Event::Results { tvr, cvm_results } => {
                 Event::Results { tvr: Hex(tvr.as_bytes().to_vec()), cvm_results: Hex(cvm_results.as_bytes().to_vec()) }
             }
+            kernel::Event::TornLog(change) => Event::TornLog(
+                match change {
+                    TornChange::Added(_) => "added",
+                    TornChange::Settled(_) => "settled",
+                    TornChange::Released(_) => "released",
+                }
+                .into(),
+            ),
         }
     }
 }

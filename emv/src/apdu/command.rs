@@ -55,6 +55,12 @@ impl Command {
         Self::new([0x80, 0xAE, reference_control, 0x00], cdol_data)
     }
 
+    /// RECOVER AC (Book C-2, S456.49): asks for the cryptogram of a torn transaction once more.
+    /// `drdol_related_data` has at most 255 bytes.
+    pub fn recover_ac(drdol_related_data: &[u8]) -> Self {
+        Self::new([0x80, 0xD0, 0x00, 0x00], drdol_related_data)
+    }
+
     /// GET DATA (EMV Book 3, 6.5.7) of a primitive object with a tag of one or two bytes.
     pub fn get_data(tag: crate::tlv::Tag) -> Self {
         let [_, _, p1, p2] = tag.number().to_be_bytes();

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use super::{Context, Input, Output, Selected, State, fci, outcome_processing};
 use crate::dict;
 use crate::fields::RegisteredValues;
+use crate::kernel::c2::TornLog;
 use crate::kernel::{Event, Start};
 
 /// Has the kernel of the selected combination activated (3.4.1.1).
@@ -29,6 +30,7 @@ pub(super) fn start(selected: Selected, context: &mut Context) -> State {
         is_restart: context.is_restart,
         online_response: context.online_response.clone(),
         is_removal_timed_out: context.is_removal_timed_out,
+        torn_log: TornLog::new(),
     };
     context.push(Output::Record(selected_event(&selected, context)));
     record_proprietary_data(&selected, context);

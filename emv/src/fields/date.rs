@@ -54,6 +54,19 @@ impl Date {
     pub const fn day(self) -> u8 {
         self.day
     }
+
+    /// How many days after 1950-01-01 it is, the first day that there is.
+    pub const fn day_number(self) -> u32 {
+        let years = self.year as u32 - 1950;
+        let leap_days = (years + 1) / 4;
+        let mut days = years * 365 + leap_days + self.day as u32 - 1;
+        let mut month = 1;
+        while month < self.month {
+            days += days_in(self.year, month) as u32;
+            month += 1;
+        }
+        days
+    }
 }
 
 impl TryFrom<&[u8]> for Date {
@@ -167,12 +180,15 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_the_hundred_years_goes_both_ways() {
+    fn every_day_of_the_hundred_years_goes_both_ways_and_has_its_number() {
+        let mut day_number = 0;
         for year in 1950..2050 {
             for month in 1..=12 {
                 for day in 1..=days_in(year, month) {
                     let date = Date::new(year, month, day).unwrap();
                     assert_eq!(Date::from_bcd(date.to_bcd()), Ok(date));
+                    assert_eq!(date.day_number(), day_number, "{date}");
+                    day_number += 1;
                 }
             }
         }

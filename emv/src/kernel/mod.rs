@@ -110,6 +110,8 @@ pub enum Event {
         /// CVM Results.
         cvm_results: crate::fields::CvmResults,
     },
+    /// The log of torn transactions is to be changed, for the taps that follow.
+    TornLog(c2::TornChange),
 }
 
 /// Methods of offline data authentication.

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
+use super::c2::TornLog;
 use crate::apdu::StatusWord;
 use crate::fields::{Amount, Date, Ttq};
 
@@ -108,6 +109,8 @@ pub struct Start {
     /// Whether the card was sent away before the issuer answered, because it had been held for the Removal
     /// Timeout (EMV Contactless Book A, 8.1.1.21).
     pub is_removal_timed_out: bool,
+    /// The torn transactions of Kernel 2 that may be recovered.
+    pub torn_log: TornLog,
 }
 
 #[cfg(test)]

@@ -43,6 +43,12 @@ pub struct Configuration {
     pub message_hold_time: Duration,
     /// Hold Time Value (`DF8130`): how long the field is turned off for a card that notices.
     pub field_off_time: Duration,
+    /// Max Lifetime of Torn Transaction Log Record (`DF811C`): for how long a torn transaction can be
+    /// recovered.
+    pub max_lifetime_of_torn_record: Duration,
+    /// Max Number of Torn Transaction Log Records (`DF811D`): how many are remembered; zero for a
+    /// reader that recovers none.
+    pub max_number_of_torn_records: u8,
     /// Every object, those above included.
     pub objects: Database,
 }
@@ -109,6 +115,8 @@ const DEFAULTS: &[(Tag, &[u8])] = &[
     (dict::KERNEL_CONFIGURATION, &[0x00]),
     (dict::KERNEL_ID, &[0x02]),
     (dict::MAXIMUM_RELAY_RESISTANCE_GRACE_PERIOD, &[0x00, 0x32]),
+    (dict::MAX_LIFETIME_OF_TORN_TRANSACTION_LOG_RECORD, &[0x01, 0x2C]),
+    (dict::MAX_NUMBER_OF_TORN_TRANSACTION_LOG_RECORDS, &[0x00]),
     (dict::MESSAGE_HOLD_TIME, &[0x00, 0x00, 0x13]),
     (dict::MINIMUM_RELAY_RESISTANCE_GRACE_PERIOD, &[0x00, 0x14]),
     // Each entry: a mask and a value of three bytes, a message, a status.
@@ -185,6 +193,10 @@ impl Configuration {
             },
             message_hold_time: message_hold_time(&objects)?,
             field_off_time: tenths_of_a_second(byte(&objects, dict::HOLD_TIME_VALUE).into()),
+            max_lifetime_of_torn_record: Duration::from_secs(
+                number(&objects, dict::MAX_LIFETIME_OF_TORN_TRANSACTION_LOG_RECORD).into(),
+            ),
+            max_number_of_torn_records: byte(&objects, dict::MAX_NUMBER_OF_TORN_TRANSACTION_LOG_RECORDS),
             objects,
         })
     }
@@ -265,6 +277,8 @@ mod tests {
                 transmission_time_mismatch_threshold: 50,
             }
         );
+        assert_eq!(configuration.max_lifetime_of_torn_record, Duration::from_secs(300));
+        assert_eq!(configuration.max_number_of_torn_records, 0);
         assert_eq!(configuration.objects.value(dict::APPLICATION_VERSION_NUMBER_TERMINAL), Some(&[0x00, 0x02][..]));
     }
 

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::{Configuration, State};
+use super::{Configuration, State, TornChange, TornLog, TornRecord};
 use crate::Instant;
 use crate::apdu::Command;
 use crate::dict;
@@ -30,6 +30,10 @@ pub(super) struct Context {
     pub(super) receipt: bool,
     /// For how long the field is to be turned off at the end, for cards that notice it.
     pub(super) field_off: Option<Duration>,
+    /// The Torn Transaction Log as it stands.
+    pub(super) torn_log: TornLog,
+    /// Torn Temp Record: the torn transaction that the card did not recover.
+    pub(super) torn_temp_record: Option<TornRecord>,
     pub(super) outputs: VecDeque<Output>,
     unpredictable_numbers: UnpredictableNumbers,
     tvr: Tvr,
@@ -65,6 +69,8 @@ impl Context {
             cvm: None,
             receipt: false,
             field_off: None,
+            torn_log: start.torn_log.clone(),
+            torn_temp_record: None,
             outputs: VecDeque::new(),
             unpredictable_numbers: start.unpredictable_numbers.clone(),
             tvr: Tvr::default(),
@@ -92,7 +98,8 @@ impl Context {
         self.write_tvr(tvr);
     }
 
-    fn write_tvr(&mut self, tvr: Tvr) {
+    /// Sets the Terminal Verification Results.
+    pub(super) fn write_tvr(&mut self, tvr: Tvr) {
         self.tvr = tvr;
         self.database.set(dict::TVR, tvr.as_bytes());
     }
@@ -146,6 +153,12 @@ impl Context {
     /// Writes something down.
     pub(super) fn record(&mut self, event: Event) {
         self.outputs.push_back(Output::Record(event));
+    }
+
+    /// Changes the Torn Transaction Log, here and where it is kept.
+    pub(super) fn change_torn_log(&mut self, change: TornChange) {
+        self.torn_log.apply(&change);
+        self.record(Event::TornLog(change));
     }
 
     /// Sends a command.

@@ -1,7 +1,7 @@
 //! S456, common processing once the records are read: what to ask the card for (Book C-2, S456).
 
 use super::context::Context;
-use super::{Fault, State, cvm_selection, generate_ac, restrictions};
+use super::{Fault, State, cvm_selection, restrictions, torn_recovery};
 use crate::dict;
 use crate::fields::{Amount, Tvr};
 use crate::kernel::shared::{IssuerActionCodes, analyse};
@@ -59,8 +59,7 @@ pub(super) fn decide(mut static_data: Option<StaticData>, context: &mut Context)
         &issuer_action_codes(context),
         context.terminal_environment(),
     );
-    // S456.45
-    generate_ac::prepare(asked_for, static_data, context)
+    torn_recovery::recover_or_generate(asked_for, static_data, context)
 }
 
 /// S3.33 to S3.35.

@@ -4,6 +4,7 @@ use super::State;
 use super::context::Context;
 use super::outcome::{self, DiscretionaryData};
 use crate::apdu::StatusWord;
+use crate::dict;
 use crate::fields::c2::{ErrorIndication, L1Error, L2Error, L3Error};
 use crate::kernel::{Decision, Event, MessageId, Outcome, StartPoint, Status, UiRequest};
 use crate::oda;
@@ -64,6 +65,8 @@ pub enum Fault {
     /// CDOL1 or the CVM List is malformed.
     CardListMalformed,
 
+    /// No response to RECOVER AC (S10.5).
+    NoRecoverAcResponse(L1Error),
     /// No response to GENERATE AC (S9.5).
     NoGenerateAcResponse(L1Error),
     /// GENERATE AC was refused (S9.16).
@@ -136,6 +139,7 @@ impl Fault {
             Fault::MandatoryDataMissing => ("S456.16: mandatory data missing", OtherCard, CardDataMissing),
             Fault::SdaTagListInvalid => ("S456.26: SDA Tag List invalid", OtherCard, CardDataError),
             Fault::CardListMalformed => ("CDOL1 or CVM List malformed", OtherCard, Parsing),
+            Fault::NoRecoverAcResponse(_) => ("S10.5: no response to RECOVER AC", PresentAgain, L2Error::Ok),
             Fault::NoGenerateAcResponse(_) => ("S9.5: no response to GENERATE AC", PresentAgain, L2Error::Ok),
             Fault::GenerateAcRefused(_) => ("S9.16: GENERATE AC refused", OtherCard, StatusBytes),
             Fault::GenerateAcMalformed => ("S9.19: cryptogram response malformed", OtherCard, Parsing),
@@ -154,6 +158,7 @@ impl Fault {
             Fault::NoGpoResponse(l1)
             | Fault::NoRelayResistanceResponse(l1)
             | Fault::NoRecordResponse(l1)
+            | Fault::NoRecoverAcResponse(l1)
             | Fault::NoGenerateAcResponse(l1) => error.l1 = l1,
             Fault::StoppedBeforeRecords | Fault::StoppedAtRelayResistance | Fault::StoppedAtRecords => {
                 error.l3 = L3Error::Stop;
@@ -215,6 +220,12 @@ impl Context {
                 outcome.ui_on_outcome = Some(self.in_language(request));
             }
             Ending::SelectNext | Ending::TryAgain | Ending::Silent => {}
+        }
+        //= C-2 S11.91-92
+        if let Some(record) = self.torn_temp_record.as_ref().filter(|_| ending == Ending::OtherCard)
+            && record.wrote_data()
+        {
+            self.database.set(dict::TORN_RECORD, record.to_record().as_bytes());
         }
         outcome.cvm = self.cvm;
         outcome.receipt = self.receipt;

@@ -1,11 +1,12 @@
-//! S9, Waiting for Generate AC Response – 1 (Book C-2, S9).
+//! S9 and S11, Waiting for Generate AC Response – 1 and – 2 (Book C-2, S9 and S11). They differ in
+//! one thing: in S11 there is a Torn Temp Record, of a transaction that RECOVER AC did not recover.
 
 use super::card_response::{self, Refused};
 use super::context::Context;
-use super::verification;
-use super::{Fault, State};
+use super::{Fault, State, TornChange, torn_recovery, verification};
 use crate::apdu::Response;
 use crate::dict;
+use crate::fields::c2::L1Error;
 use crate::fields::{CryptogramInformationData, CryptogramType, ReferenceControlParameter};
 use crate::kernel::{MessageId, Status, UiRequest};
 use crate::oda::StaticData;
@@ -20,14 +21,35 @@ pub(super) struct GenerateAcResponse {
 }
 
 impl GenerateAcResponse {
+    /// L1RSP: the transaction is torn.
+    //= C-2 S9.5, S9.9-15, S11.11-17
+    pub(super) fn no_response(self, error: L1Error, context: &mut Context) -> Fault {
+        if torn_recovery::is_supported(context) {
+            if let Some(earlier) = context.torn_temp_record.take_if(|record| !record.wrote_data()) {
+                context.change_torn_log(TornChange::Settled(earlier));
+            }
+            torn_recovery::remember(context);
+        }
+        Fault::NoGenerateAcResponse(error)
+    }
+
     /// RA.
     pub(super) fn response(self, response: Response<'_>, context: &mut Context) -> Result<State, Fault> {
+        //= C-2 S11.5
+        if let Some(record) = context.torn_temp_record.clone() {
+            context.change_torn_log(TornChange::Settled(record));
+        }
         // S9.16, S9.17
         if !response.status.is_success() {
             return Err(Fault::GenerateAcRefused(response.status));
         }
         // S9.18 to S9.20
         store(&response, context).map_err(|_| Fault::GenerateAcMalformed)?;
+        self.answered(response.data, context)
+    }
+
+    /// The response to GENERATE AC or RECOVER AC was stored; `response` are its data.
+    pub(super) fn answered(self, response: &[u8], context: &mut Context) -> Result<State, Fault> {
         // S9.21, S9.22
         let cid = context.read::<CryptogramInformationData>(dict::CRYPTOGRAM_INFORMATION_DATA).and_then(Result::ok);
         let cid = cid.filter(|_| context.database.value(dict::ATC).is_some()).ok_or(Fault::GenerateAcDataMissing)?;
@@ -37,7 +59,7 @@ impl GenerateAcResponse {
         }
         // S9.27
         context.show(UiRequest::new(MessageId::ClearDisplay, Status::CardReadSuccessfully));
-        verification::verify(self, cid, response.data, context)
+        verification::verify(self, cid, response, context)
     }
 }
 

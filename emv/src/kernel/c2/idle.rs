@@ -3,7 +3,7 @@
 use super::card_response;
 use super::context::Context;
 use super::gpo_response::GpoResponse;
-use super::{Fault, State};
+use super::{Fault, State, torn_recovery};
 use crate::apdu::Command;
 use crate::dict;
 use crate::fields::c2::ApplicationCapabilitiesInformation;
@@ -15,6 +15,7 @@ const MAX_PDOL_DATA: usize = 252;
 
 /// ACT.
 pub(super) fn start(start: &Start, context: &mut Context) -> Result<State, Fault> {
+    torn_recovery::clean(context);
     // S1.7
     card_response::store(&mut context.database, &start.fci).map_err(|_| Fault::FciMalformed)?;
     if context.database.value(dict::DF_NAME).is_none() {

@@ -10,9 +10,11 @@
 //! | `reading` | S3R1, common processing before the records |
 //! | `record_response` | S4, Waiting for EMV Read Record Response |
 //! | `decision` | S456, common processing after the records |
-//! | `generate_ac_response` | S9, Waiting for Generate AC Response – 1 |
+//! | `generate_ac_response` | S9 and S11, Waiting for Generate AC Response – 1 and – 2 |
+//! | `recover_ac_response` | S10, Waiting for Recover AC Response |
 //! | `verification` | S910, common processing after the cryptogram |
 //! | `restrictions`, `cvm_selection`, `generate_ac` | procedures PRE, CVM and GAC |
+//! | `torn_log`, `torn_recovery` | the Torn Transaction Log, and what is done with it |
 //!
 //! What the card does wrong is a [`Fault`]; how each ends the transaction stands in one table.
 
@@ -31,7 +33,10 @@ mod reading;
 mod record_response;
 mod relay_resistance_response;
 mod relay_resistance_track;
+mod recover_ac_response;
 mod restrictions;
+mod torn_log;
+mod torn_recovery;
 mod verification;
 
 use alloc::sync::Arc;
@@ -39,6 +44,7 @@ use core::mem;
 
 pub use configuration::{Configuration, InvalidConfiguration, Reason, RelayResistanceTimes};
 pub use fault::Fault;
+pub use torn_log::{InvalidTornLog, TornChange, TornLog, TornRecord};
 
 use super::{Input, Output, Start};
 use crate::Instant;
@@ -63,7 +69,9 @@ enum State {
     RelayResistanceResponse(relay_resistance_response::RelayResistanceResponse),
     /// S4.
     RecordResponse(record_response::RecordResponse),
-    /// S9.
+    /// S10.
+    RecoverAcResponse(recover_ac_response::RecoverAcResponse),
+    /// S9, and S11 where RECOVER AC was refused.
     GenerateAcResponse(generate_ac_response::GenerateAcResponse),
     /// The outcome was given.
     Finished,
@@ -130,10 +138,14 @@ impl State {
             (State::RecordResponse(_), Signal::NoResponse(error)) => Err(Fault::NoRecordResponse(error)),
             (State::RecordResponse(_), Signal::Stop) => Err(Fault::StoppedAtRecords),
 
+            (State::RecoverAcResponse(state), Signal::Response(response)) => state.response(response, context),
+            //= C-2 S10.1-6
+            (State::RecoverAcResponse(_), Signal::NoResponse(error)) => Err(Fault::NoRecoverAcResponse(error)),
+
             (State::GenerateAcResponse(state), Signal::Response(response)) => state.response(response, context),
-            (State::GenerateAcResponse(_), Signal::NoResponse(error)) => Err(Fault::NoGenerateAcResponse(error)),
+            (State::GenerateAcResponse(state), Signal::NoResponse(error)) => Err(state.no_response(error, context)),
             // The card may have decided already: the cryptogram is waited for.
-            (state @ State::GenerateAcResponse(_), Signal::Stop) => Ok(state),
+            (state @ (State::RecoverAcResponse(_) | State::GenerateAcResponse(_)), Signal::Stop) => Ok(state),
 
             (state, Signal::Sent) => Ok(state),
             (State::Finished, _) => Ok(State::Finished),

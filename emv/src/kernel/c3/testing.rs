@@ -10,6 +10,7 @@ use crate::apdu::{Command, StatusWord};
 use crate::dict;
 use crate::fields::{AdditionalTerminalCapabilities, Amount, Bit, CryptogramInformationData, CryptogramType};
 use crate::fields::{Ctq, Date, TerminalCapabilities, Ttq};
+use crate::kernel::c2::TornLog;
 use crate::kernel::{Indicators, Outcome, Output, Start, Transaction, UnpredictableNumbers};
 use crate::oda::{CaKeys, Environment, RevocationList};
 use crate::profile::{Profile, TerminalData};
@@ -55,6 +56,7 @@ pub(super) fn start(ttq: Ttq, fci: Vec<u8>) -> Start {
         is_restart: false,
         online_response: None,
         is_removal_timed_out: false,
+        torn_log: TornLog::new(),
     }
 }
 
