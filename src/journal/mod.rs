@@ -17,6 +17,7 @@ use rusqlite::{Connection, OpenFlags, Row, Transaction as SqlTransaction, Transa
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::keys::Sealed;
 use crate::terminal::{Event, Record, Stan, TerminalEvent, Token, Transaction};
 pub use chain::Link;
 pub use error::{Damage, JournalError};
@@ -188,6 +189,19 @@ impl Journal {
             Event::ReversalRequested(reversal) => Some(reversal.stan),
             _ => None,
         })
+    }
+
+    /// The torn transactions as they were written last.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn torn_transactions(&self) -> Result<Option<Sealed>, JournalError> {
+        let rows = self.rows("WHERE event = 'torn_transactions' ORDER BY seq DESC LIMIT 1", [])?;
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        match decode(&row.event, &row.body).map_err(|why| self.damage(row.seq, Damage::Event(why)))? {
+            TerminalEvent::TornTransactions { sealed } => Ok(Some(sealed)),
+            TerminalEvent::Started { .. } | TerminalEvent::Stopped => Ok(None),
+        }
     }
 
     fn find_all(&self, tokens: &[Token]) -> Result<Vec<Transaction>, JournalError> {

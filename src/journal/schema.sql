@@ -16,6 +16,8 @@ CREATE UNIQUE INDEX completed_once ON journal (token) WHERE event = 'completed';
 CREATE INDEX by_token ON journal (token, seq) WHERE token IS NOT NULL;
 CREATE INDEX by_stan ON journal (seq) WHERE event IN ('online_requested', 'reversal_requested');
 
+CREATE INDEX torn_transactions ON journal (seq) WHERE event = 'torn_transactions';
+
 CREATE TRIGGER no_update BEFORE UPDATE ON journal
 BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 

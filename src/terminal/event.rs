@@ -114,6 +114,11 @@ pub enum TerminalEvent {
     Resumed,
     /// The daemon was told to stop.
     Stopped,
+    /// The transactions whose cards were lost before they gave their cryptograms, as they now are.
+    TornTransactions {
+        /// The log of Kernel 2, encrypted.
+        sealed: Sealed,
+    },
 }
 
 /// The Outcome of one tap that ends the kernel's part (EMV Contactless Book A, 6.2). Try Again and

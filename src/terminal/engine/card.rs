@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emv::fields::Date;
-use emv::kernel::{Outcome, Transaction as TapTransaction};
+use emv::kernel::{Decision, Outcome, Transaction as TapTransaction};
 use emv::tap::{Autorun, Input as TapInput, Tap};
 use emv::tlv::Writer;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::super::driver::{self, Next, Pause, Progress, Seat};
 use super::super::{Answer, Input, Phase, Request, Token, tap_result};
-use super::{Engine, Message};
+use super::{Engine, Message, torn};
 
 /// How long to wait before a card is tried again. One that lies in the field and does not work would otherwise be
 /// tried without a pause.
@@ -25,6 +25,7 @@ impl Engine {
         self.sequence_counter = self.sequence_counter.wrapping_add(1);
         let transaction = tap_transaction(&request, self.sequence_counter, (self.inputs.now)(), &self.config);
         let tap = Tap::new(self.config.profile.clone(), transaction, numbers, Autorun::No);
+        let tap = tap.with_torn_log(self.torn_log.clone());
         self.continue_tap(token, Box::new(tap));
     }
 
@@ -177,8 +178,12 @@ impl Engine {
     }
 
     /// The kernel's part is done: journal it, and go where the Outcome says.
-    fn tap_ended(&mut self, token: &Token, outcome: Outcome) {
+    fn tap_ended(&mut self, token: &Token, mut outcome: Outcome) {
         let Some(open) = self.open.get_mut(token) else { return };
+        if !torn::is_for(&outcome, open.transaction().request().amount) {
+            tracing::warn!(token = token.as_str(), "the card completed an earlier transaction of another amount");
+            outcome = Outcome::new(Decision::EndApplication);
+        }
         let records = std::mem::take(&mut open.records);
         let scheme = records.df_name().and_then(|aid| self.config.scheme_of(aid));
         let seal = |card: &super::super::Card| self.storage_key.seal(token.as_str(), &card.to_bytes());

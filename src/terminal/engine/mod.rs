@@ -10,6 +10,7 @@ mod host;
 mod readers;
 mod recovery;
 mod stations;
+mod torn;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emv::kernel::{Outcome, UiRequest, UnpredictableNumbers};
+use emv::kernel::c2::TornLog;
+use emv::kernel::{Event as KernelEvent, Outcome, UiRequest, UnpredictableNumbers};
 use emv::tap::Tap;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -126,6 +128,8 @@ pub struct Engine {
     journal_retry_is_due: bool,
     stations: Stations,
     status: Status,
+    /// The torn transactions of Kernel 2, as the journal has them.
+    torn_log: TornLog,
     /// Transaction Sequence Counter: how many taps were begun.
     sequence_counter: u32,
     inputs: Inputs,
@@ -162,6 +166,7 @@ impl Engine {
             acceptor: config.acceptor(),
             stations: Stations::default(),
             status: Status::idle(config.mode),
+            torn_log: torn::load(&journal, &storage_key)?,
             open: HashMap::new(),
             interrupted: HashMap::new(),
             journal_retry_is_due: false,
@@ -263,6 +268,7 @@ impl Engine {
         match message {
             Message::Call(call) => self.answer(call),
             Message::Reader(event) => self.reader_event(event),
+            Message::Tap(_, Progress::Record(KernelEvent::TornLog(change))) => self.change_torn_log(&change),
             // What a conversation tells once its readers were released, after a cancellation, say, concerns nobody.
             Message::Tap(token, progress) => {
                 if self.open.get(&token).is_some_and(|open| open.seat.is_some()) {

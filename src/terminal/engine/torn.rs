@@ -1,0 +1,110 @@
+//! Torn transactions (EMV Contactless Book C-2): what a card that was lost may have decided, kept in
+//! the journal under the storage key until that card comes back.
+
+use emv::kernel::Outcome;
+use emv::kernel::c2::{TornChange, TornLog};
+use emv::{dict, fields::Amount, tlv::Tlvs};
+use jiff::Timestamp;
+
+use super::super::TerminalEvent;
+use super::Engine;
+use crate::journal::{Journal, JournalError};
+use crate::keys::StorageKey;
+
+/// What the log is sealed for.
+const PURPOSE: &str = "torn transactions";
+
+impl Engine {
+    /// Changes the log of torn transactions, and writes it down.
+    pub(super) fn change_torn_log(&mut self, change: &TornChange) {
+        self.torn_log.apply(change);
+        let now = (self.inputs.now)();
+        if let Err(error) = save(&self.torn_log, &mut self.journal, &self.storage_key, now) {
+            self.journal_failed(&error);
+        }
+    }
+}
+
+/// Writes the whole log down.
+fn save(log: &TornLog, journal: &mut Journal, key: &StorageKey, now: Timestamp) -> Result<(), JournalError> {
+    let sealed = key.seal(PURPOSE, log.to_record().as_bytes());
+    journal.append_terminal(now, &TerminalEvent::TornTransactions { sealed }).map(drop)
+}
+
+/// The log as it was written last. One that does not open, because the storage key is another now, say,
+/// is forgotten: its cards are asked for new cryptograms.
+pub(super) fn load(journal: &Journal, key: &StorageKey) -> Result<TornLog, JournalError> {
+    let Some(sealed) = journal.torn_transactions()? else { return Ok(TornLog::new()) };
+    let log = key.open(PURPOSE, &sealed).ok().and_then(|bytes| TornLog::from_bytes(&bytes).ok());
+    if log.is_none() {
+        tracing::warn!("the log of torn transactions does not open under this storage key: forgotten");
+    }
+    Ok(log.unwrap_or_default())
+}
+
+/// Whether what the card decided is for this amount. A torn transaction that was recovered may have
+/// been another sale: nobody is charged for that one now.
+pub(super) fn is_for(outcome: &Outcome, amount: Amount) -> bool {
+    let objects = outcome.data_record.as_ref().and_then(|record| Tlvs::parse(record.as_bytes()).ok());
+    let decided = objects.and_then(|objects| objects.find(dict::AMOUNT_AUTHORISED_NUMERIC).map(Amount::try_from));
+    decided.is_none_or(|decided| decided == Ok(amount))
+}
+
+#[cfg(test)]
+mod tests {
+    use emv::kernel::Decision;
+    use emv::tlv::Writer;
+
+    use super::*;
+
+    fn log() -> TornLog {
+        let mut log = Writer::new();
+        log.template(dict::TORN_RECORD, |record| {
+            record.put(dict::PAN, &[0x54, 0x13, 0x33, 0x00, 0x89, 0x60, 0x10, 0x34]);
+        });
+        TornLog::from_bytes(&log.into_bytes()).unwrap()
+    }
+
+    fn journal(folder: &tempfile::TempDir) -> Journal {
+        Journal::open(&folder.path().join("journal.db")).unwrap()
+    }
+
+    #[test]
+    fn torn_transactions_are_there_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = StorageKey::from_bytes(&[7; 32]);
+        assert_eq!(load(&journal(&folder), &key).unwrap(), TornLog::new());
+        save(&TornLog::new(), &mut journal(&folder), &key, Timestamp::UNIX_EPOCH).unwrap();
+        save(&log(), &mut journal(&folder), &key, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(load(&journal(&folder), &key).unwrap(), log());
+    }
+
+    #[test]
+    fn under_another_storage_key_they_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        save(&log(), &mut journal(&folder), &StorageKey::from_bytes(&[7; 32]), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(load(&journal(&folder), &StorageKey::from_bytes(&[8; 32])).unwrap(), TornLog::new());
+    }
+
+    #[test]
+    fn no_card_number_of_theirs_stands_in_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = journal(&folder);
+        save(&log(), &mut journal, &StorageKey::from_bytes(&[7; 32]), Timestamp::UNIX_EPOCH).unwrap();
+        for file in ["journal.db", "journal.db-wal"] {
+            let bytes = std::fs::read(folder.path().join(file)).unwrap();
+            assert!(!String::from_utf8_lossy(&bytes).contains("5413330089601034"), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_recovered_transaction_of_another_amount_is_not_this_one() {
+        let mut outcome = Outcome::new(Decision::Approved);
+        assert!(is_for(&outcome, Amount::from(1000)));
+        let mut record = Writer::new();
+        record.put(dict::AMOUNT_AUTHORISED_NUMERIC, &[0x00, 0x00, 0x00, 0x00, 0x10, 0x00]);
+        outcome.data_record = Some(record.into_bytes().into());
+        assert!(is_for(&outcome, Amount::from(1000)));
+        assert!(!is_for(&outcome, Amount::from(2000)));
+    }
+}
