@@ -99,6 +99,7 @@ pub struct Tap {
     kernel: Option<Kernel>,
     language_preference: ArrayVec<u8, 8>,
     torn_log: TornLog,
+    mag_stripe_failures: u8,
     now: Instant,
 }
 
@@ -117,6 +118,7 @@ impl Tap {
             kernel: None,
             language_preference: ArrayVec::new(),
             torn_log: TornLog::new(),
+            mag_stripe_failures: 0,
             now: Instant::default(),
         }
     }
@@ -126,6 +128,13 @@ impl Tap {
     #[must_use]
     pub fn with_torn_log(self, torn_log: TornLog) -> Self {
         Tap { torn_log, ..self }
+    }
+
+    /// The same tap, after mag-stripe mode failed this often in a row (Book C-2, Failed MS Cntr). Each
+    /// change is told with [`Event::MagStripeFailures`].
+    #[must_use]
+    pub fn with_mag_stripe_failures(self, mag_stripe_failures: u8) -> Self {
+        Tap { mag_stripe_failures, ..self }
     }
 
     /// Takes what happened, and when.
@@ -158,8 +167,10 @@ impl Tap {
                     kernel::Output::Ui(request) => Output::Ui(self.in_language(request)),
                     kernel::Output::DataNeeded(tags) => Output::DataNeeded(tags),
                     kernel::Output::Record(event) => {
-                        if let Event::TornLog(change) = &event {
-                            self.torn_log.apply(change);
+                        match &event {
+                            Event::TornLog(change) => self.torn_log.apply(change),
+                            Event::MagStripeFailures(failures) => self.mag_stripe_failures = *failures,
+                            _ => {}
                         }
                         Output::Record(event)
                     }
@@ -169,6 +180,7 @@ impl Tap {
                 None => match self.entry_point.poll()? {
                     entry::Output::Activate { combination, mut start } => {
                         start.torn_log = self.torn_log.clone();
+                        start.mag_stripe_failures = self.mag_stripe_failures;
                         self.kernel = Some(Kernel::activate(&self.profile, combination, *start, self.now));
                         continue;
                     }

@@ -15,8 +15,10 @@
 //! | `options` | what of Kernel 3's options is enabled |
 //! | `ttq` | Terminal Transaction Qualifiers, as pre-processing leaves them |
 //! | `transaction` | `amount` and `amount_other` in minor units, `type`, `date`, `time` |
+//! | `mag_stripe_failures` | how often in a row mag-stripe mode failed before |
 //! | `torn_log` | the torn transactions before this one, the oldest first: objects by tag |
-//! | `expect` | what must come of it: `commands` (CLA INS P1 P2 of each), `shown`, `outcome`, ... |
+//! | `cancel_at` | the command during which the cashier cancels, though the card answers |
+//! | `expect` | what must come of it: `commands` (CLA INS P1 P2 of each), `data` (what was sent with each), `shown`, `outcome`, ... |
 //!
 //! An answer is a tree of objects by tag, which ends in `9000`; or the bytes of a response; or
 //! `lost`, where the card doesn't answer; or `cancel`, where the cashier cancels instead.
@@ -163,11 +165,21 @@ fn run(scenario: &Value) -> Result<(), String> {
     let expected = &scenario["expect"];
     let came = came_of(scenario, &mut |answer| answer);
     for (key, value) in expected.as_object().expect("`expect`") {
-        if came[key] != *value {
+        if !agrees(&came[key], value) {
             return Err(format!("{key} is {}, expected is {value}", came[key]));
         }
     }
     Ok(())
+}
+
+/// Whether something came as expected. Of the data that were sent, a file names those it is about.
+fn agrees(came: &Value, expected: &Value) -> bool {
+    match (came, expected) {
+        (Value::Object(came), Value::Object(expected)) if came.contains_key("GPO") => {
+            expected.iter().all(|(name, data)| came.get(name) == Some(data))
+        }
+        _ => came == expected,
+    }
 }
 
 /// Runs the scenario, each answer of the card altered; gives everything that a file may expect.
@@ -191,12 +203,15 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
             online_response: None,
             is_removal_timed_out: false,
             torn_log: torn_log(scenario),
+            mag_stripe_failures: mag_stripe_failures(scenario),
         },
         Instant::default(),
     );
 
     let mut clock = Clock::new(&scenario["takes"]);
     let (mut commands, mut shown, mut faults, mut authentications) = (vec![], vec![], vec![], vec![]);
+    let mut data = BTreeMap::new();
+    let (mut waits, mut mag_stripe_failures) = (vec![], mag_stripe_failures(scenario));
     let mut results = (Tvr::default(), CvmResults::default());
     let (mut log, mut released) = (torn_log(scenario), vec![]);
     loop {
@@ -206,6 +221,7 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
             Output::Record(Event::OfflineDataAuthentication { method, result }) => {
                 authentications.push(format!("{method:?} {result:?}"));
             }
+            Output::Record(Event::MagStripeFailures(failures)) => mag_stripe_failures = failures,
             Output::Record(Event::Results { tvr, cvm_results }) => results = (tvr, cvm_results),
             Output::Record(Event::TornLog(change)) => {
                 log.apply(&change);
@@ -214,12 +230,20 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
                 }
             }
             Output::Record(_) | Output::DataNeeded(_) => {}
-            Output::Wait(moment) => kernel.handle(Input::Deadline, moment),
+            Output::Wait(moment) => {
+                waits.push((moment - clock.now).as_millis() as u64);
+                clock.now = moment;
+                kernel.handle(Input::Deadline, moment);
+            }
             Output::Transmit(command) => {
                 commands.push(digits(&command.to_bytes()[..4]));
                 let name = name(&command);
+                data.insert(name.clone(), digits(command.data()));
                 kernel.handle(Input::Sent, clock.sending());
                 let answered = clock.answering(&name);
+                if scenario["cancel_at"] == name.as_str() {
+                    kernel.handle(Input::Cancel, answered);
+                }
                 match card[&name].as_str() {
                     Some("lost") => kernel.handle(Input::CardLost, answered),
                     Some("cancel") => kernel.handle(Input::Cancel, answered),
@@ -236,10 +260,13 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
                     &outcome,
                     json!({
                         "commands": commands,
+                        "data": data,
                         "shown": shown,
                         "faults": faults,
                         "authentication": authentications,
                         "tvr": digits(tvr.as_bytes()),
+                        "waits_ms": waits,
+                        "mag_stripe_failures": mag_stripe_failures,
                         "cvm_results": digits(cvm_results.as_bytes()),
                         "torn_log": records(&log),
                         "released": released,
@@ -317,6 +344,11 @@ fn torn_log(scenario: &Value) -> TornLog {
         log.put(dict::TORN_RECORD, &encoded(record));
     }
     TornLog::from_bytes(&log.into_bytes()).expect("a log")
+}
+
+/// How often in a row mag-stripe mode failed before the scenario.
+fn mag_stripe_failures(scenario: &Value) -> u8 {
+    scenario["mag_stripe_failures"].as_u64().unwrap_or(0) as u8
 }
 
 /// The torn transactions of a log, each as its objects by tag.

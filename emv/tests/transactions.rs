@@ -13,6 +13,10 @@
 //!   command alone, so Terminal Action Code – Online is set to every bit for such a terminal.
 //! - It takes CA keys whose expiry date has passed; the keys come without it here. Which keys a
 //!   terminal holds is for its operator (EMV Book 2, 11.2).
+//! - In mag-stripe mode its Unpredictable Number (Numeric) has eight digits, however few the card has
+//!   room for (Book C-2, Annex A wants zeros before those). The recorded number is drawn again here; the
+//!   recorded answer to COMPUTE CRYPTOGRAPHIC CHECKSUM is given to whatever has its last digits.
+//! - Its configuration files hold misprinted tags, which it passes over, and so does the harness.
 //! - Its data record leaves out objects that the book lists (the PAN Sequence Number), so ours may
 //!   hold more.
 
@@ -63,7 +67,9 @@ struct Ran {
 fn objects(section: &Value) -> Database {
     let mut objects = Database::new();
     for (tag, value) in section.as_object().into_iter().flatten() {
-        objects.set(tag.parse().expect("a tag"), &hex(value.as_str().expect("hexadecimal digits")));
+        if let Ok(tag) = tag.parse() {
+            objects.set(tag, &hex(value.as_str().expect("hexadecimal digits")));
+        }
     }
     objects
 }
@@ -171,13 +177,28 @@ fn ca_keys(config: &Value) -> Result<CaKeys, String> {
 
 // The reader.
 
+/// How COMPUTE CRYPTOGRAPHIC CHECKSUM begins (Book C-2, 5.1).
+const CHECKSUM: [u8; 4] = [0x80, 0x2A, 0x8E, 0x80];
+
+/// Whether both ask for a checksum, and over numbers that end alike.
+fn is_checksum_of(command: &Command, recorded: &[u8]) -> bool {
+    let bytes = command.to_bytes();
+    let number = |command: &[u8]| command.get(CHECKSUM.len() + 1..).and_then(<[u8]>::first_chunk::<4>).copied();
+    let (Some(ours), Some(theirs)) = (number(&bytes), number(recorded)) else { return false };
+    let significant = ours.iter().skip_while(|byte| **byte == 0).skip(1).count();
+    bytes.starts_with(&CHECKSUM)
+        && recorded.starts_with(&CHECKSUM)
+        && bytes.len() == recorded.len()
+        && ours[4 - significant..] == theirs[4 - significant..]
+        && bytes[CHECKSUM.len() + 5..] == recorded[CHECKSUM.len() + 5..]
+}
+
 /// The name of the Proximity Payment System Environment (EMV Contactless Book B, 3.3.2).
 const PPSE: &[u8] = b"2PAY.SYS.DDF01";
 
 /// A reader whose card answers by command.
 struct Reader {
     card: BTreeMap<Vec<u8>, Vec<u8>>,
-    otherwise: Vec<u8>,
 }
 
 impl Reader {
@@ -186,17 +207,30 @@ impl Reader {
         let pairs = case["card_table"].as_array().into_iter().flatten();
         let mut card: BTreeMap<_, _> = pairs.map(|pair| (hex(text(&pair[0])), hex(text(&pair[1])))).collect();
         card.entry(Command::select(PPSE).to_bytes()).or_insert_with(|| ppse(aid));
-        Reader { card, otherwise: hex(text(&case["unmatched_command_answer"])) }
+        Reader { card }
     }
 
-    fn answer(&self, command: &Command) -> &[u8] {
-        self.card.get(&command.to_bytes()).unwrap_or(&self.otherwise)
+    /// What the recorded card answers to a command; nothing to one that it was never sent.
+    fn answer(&self, command: &Command) -> Option<&[u8]> {
+        let bytes = command.to_bytes();
+        let (_, answer) =
+            self.card.iter().find(|(recorded, _)| **recorded == bytes || is_checksum_of(command, recorded))?;
+        Some(answer)
+    }
+
+    /// The Unpredictable Number (Numeric) that the recorded card was sent, where there was one.
+    fn unpredictable_number_numeric(&self) -> Option<[u8; 4]> {
+        let command = self.card.keys().find(|command| command.starts_with(&CHECKSUM))?;
+        let bcd = command.get(CHECKSUM.len() + 1..)?.first_chunk::<4>()?;
+        let digits = bcd.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
+        Some(digits.fold(0, |number, digit| number * 10 + u32::from(digit)).to_be_bytes())
     }
 
     /// Runs a whole transaction, from the amount to the Final Outcome.
     fn transaction(&self, profile: &Arc<Profile>, case: &Value) -> Result<Ran, String> {
         let first = hex(text(&case["transaction"]["9F37"])).try_into().map_err(|_| "an unpredictable number")?;
-        let numbers = UnpredictableNumbers::starting_with(first, [0; 32]);
+        let numbers = [first].into_iter().chain(self.unpredictable_number_numeric());
+        let numbers = UnpredictableNumbers::recorded(numbers, [0; 32]);
         let mut tap = Tap::new(Arc::clone(profile), transaction(case)?, numbers, Autorun::No);
         let now = Instant::default();
         let mut shown = vec![];
@@ -210,11 +244,11 @@ impl Reader {
                 Output::Poll => tap.handle(Input::CardPresent, now),
                 Output::AwaitRemoval => tap.handle(Input::CardRemoved, now),
                 Output::Transmit(command) => {
-                    if !self.card.contains_key(&command.to_bytes()) {
+                    let Some(answer) = self.answer(&command) else {
                         let bytes: String = command.to_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
                         return Err(format!("the recorded card was never sent {bytes}"));
-                    }
-                    tap.handle(Input::Response(self.answer(&command)), now);
+                    };
+                    tap.handle(Input::Response(answer), now);
                 }
                 Output::AwaitOnlineResponse(outcome) | Output::Finished(outcome) => {
                     return Ok(Ran { outcome, shown, authentications });

@@ -111,6 +111,8 @@ pub enum Event {
         /// `verified`, or why not.
         result: String,
     },
+    /// Mag-stripe mode has now failed this often in a row.
+    MagStripeFailures(u8),
     /// The results when the kernel finished.
     Results {
         /// Terminal Verification Results.
@@ -196,6 +198,7 @@ impl From<&kernel::Event> for Event {
                     Err(fault) => fault.to_string(),
                 },
             },
+            kernel::Event::MagStripeFailures(failures) => Event::MagStripeFailures(*failures),
             kernel::Event::Results { tvr, cvm_results } => {
                 Event::Results { tvr: Hex(tvr.as_bytes().to_vec()), cvm_results: Hex(cvm_results.as_bytes().to_vec()) }
             }

@@ -31,6 +31,7 @@ pub(super) fn start(selected: Selected, context: &mut Context) -> State {
         online_response: context.online_response.clone(),
         is_removal_timed_out: context.is_removal_timed_out,
         torn_log: TornLog::new(),
+        mag_stripe_failures: 0,
     };
     context.push(Output::Record(selected_event(&selected, context)));
     record_proprietary_data(&selected, context);

@@ -24,6 +24,7 @@ mod properties;
 mod registered;
 mod selection;
 mod terminal;
+mod track1;
 mod track2;
 mod tsi;
 mod ttq;
@@ -45,6 +46,7 @@ pub use selection::{ApplicationPriority, KernelType};
 pub use terminal::{
     AdditionalTerminalCapabilities, OperationalControl, TerminalCapabilities, TerminalEnvironment, TerminalType,
 };
+pub use track1::Track1;
 pub use track2::Track2;
 pub use tsi::Tsi;
 pub use ttq::Ttq;
@@ -87,6 +89,9 @@ pub enum Error {
     /// After the separator, expiration date and service code are not all there.
     #[error("track data ends before the expiration date and service code are complete")]
     TrackTruncated,
+    /// Track 1 is not of format B.
+    #[error("Track 1 is not of format B, in ASCII characters")]
+    Track1Format,
     /// A terminal type that Book 4 doesn't define.
     #[error("there is no terminal type {0:02X}")]
     TerminalType(u8),

@@ -98,10 +98,12 @@ impl Track2 {
 
     /// Two digits a byte, `D` as separator, `F` as filling on the right.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let digits = self.digits('D');
-        let nibble = |c: u8| char::from(c).to_digit(16).expect("a track holds hexadecimal digits") as u8;
-        let pair = |pair: &[u8]| nibble(pair[0]) << 4 | pair.get(1).map_or(0xF, |c| nibble(*c));
-        Zeroizing::new(digits.as_bytes().chunks(2).map(pair).collect())
+        compressed(&self.digits('D'))
+    }
+
+    /// What follows the service code, two digits a byte, `F` as filling on the right.
+    pub fn discretionary_data_to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        compressed(&self.discretionary_data)
     }
 
     /// The whole track in clear, with this separator: `D` in ISO 8583 messages that carry it as in
@@ -123,6 +125,13 @@ impl Track2 {
     pub fn masked(&self) -> String {
         self.pan.masked()
     }
+}
+
+/// The characters of a track, two a byte.
+fn compressed(characters: &str) -> Zeroizing<Vec<u8>> {
+    let nibble = |c: u8| char::from(c).to_digit(16).expect("a track holds hexadecimal digits") as u8;
+    let pair = |pair: &[u8]| nibble(pair[0]) << 4 | pair.get(1).map_or(0xF, |c| nibble(*c));
+    Zeroizing::new(characters.as_bytes().chunks(2).map(pair).collect())
 }
 
 impl TryFrom<&[u8]> for Track2 {

@@ -103,6 +103,9 @@ pub enum Event {
         /// Why it failed, if it did.
         result: Result<(), crate::oda::Fault>,
     },
+    /// Mag-stripe mode of Kernel 2 has now failed this often in a row (Failed MS Cntr, 0 to 5): the
+    /// next activation is to be told, by whichever card.
+    MagStripeFailures(u8),
     /// The results as they stood when the kernel finished.
     Results {
         /// Terminal Verification Results.

@@ -1,6 +1,8 @@
 //! What a kernel is given when it starts (EMV Contactless Book A, 8.1.1.7; Book B, 3.4.1).
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::mem;
 
 use sha2::{Digest, Sha256};
 
@@ -37,30 +39,36 @@ pub struct Transaction {
 pub struct UnpredictableNumbers {
     seed: [u8; 32],
     drawn: u32,
-    given: Option<[u8; 4]>,
+    recorded: VecDeque<[u8; 4]>,
 }
 
 impl UnpredictableNumbers {
     /// Numbers that follow from 32 random bytes.
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        UnpredictableNumbers { seed, drawn: 0, given: None }
+        UnpredictableNumbers { seed, drawn: 0, recorded: VecDeque::new() }
+    }
+
+    /// The same, but first those given, in the order in which they were drawn: for traces that recorded
+    /// them. The first is Entry Point's, those that follow are the first kernel's that draws.
+    pub fn recorded(numbers: impl IntoIterator<Item = [u8; 4]>, seed: [u8; 32]) -> Self {
+        UnpredictableNumbers { seed, drawn: 0, recorded: numbers.into_iter().collect() }
     }
 
     /// The same, but the first number is the one given: for traces that recorded it.
     pub fn starting_with(first: [u8; 4], seed: [u8; 32]) -> Self {
-        UnpredictableNumbers { seed, drawn: 0, given: Some(first) }
+        UnpredictableNumbers::recorded([first], seed)
     }
 
-    /// A source of its own for a kernel, which gives none of the numbers that this one gives.
-    pub fn fork(&self) -> Self {
+    /// A source of its own for a kernel, which gives none of the numbers that this one gives from now on.
+    pub fn fork(&mut self) -> Self {
         let seed = Sha256::new().chain_update(b"fork").chain_update(self.seed).chain_update(self.drawn.to_be_bytes());
-        UnpredictableNumbers::from_seed(seed.finalize().into())
+        UnpredictableNumbers { seed: seed.finalize().into(), drawn: 0, recorded: mem::take(&mut self.recorded) }
     }
 
     /// The next number.
     pub fn draw(&mut self) -> [u8; 4] {
-        if let Some(first) = self.given.take() {
-            return first;
+        if let Some(recorded) = self.recorded.pop_front() {
+            return recorded;
         }
         let digest = Sha256::new().chain_update(self.seed).chain_update(self.drawn.to_be_bytes()).finalize();
         self.drawn += 1;
@@ -111,6 +119,8 @@ pub struct Start {
     pub is_removal_timed_out: bool,
     /// The torn transactions of Kernel 2 that may be recovered.
     pub torn_log: TornLog,
+    /// How often in a row mag-stripe mode of Kernel 2 failed before (Failed MS Cntr, 0 to 5).
+    pub mag_stripe_failures: u8,
 }
 
 #[cfg(test)]
@@ -131,5 +141,15 @@ mod tests {
         let mut numbers = UnpredictableNumbers::starting_with([0xAB; 4], [7; 32]);
         assert_eq!(numbers.draw(), [0xAB; 4]);
         assert_eq!(numbers.draw(), UnpredictableNumbers::from_seed([7; 32]).draw());
+    }
+
+    #[test]
+    fn what_a_kernel_drew_in_a_recording_it_draws_again() {
+        let mut numbers = UnpredictableNumbers::recorded([[1; 4], [2; 4], [3; 4]], [7; 32]);
+        assert_eq!(numbers.draw(), [1; 4]);
+        let mut kernel = numbers.fork();
+        assert_eq!([kernel.draw(), kernel.draw()], [[2; 4], [3; 4]]);
+        assert_eq!(numbers.draw(), UnpredictableNumbers::from_seed([7; 32]).draw());
+        assert_ne!(kernel.draw(), UnpredictableNumbers::from_seed([7; 32]).draw());
     }
 }

@@ -25,7 +25,7 @@ impl Engine {
         self.sequence_counter = self.sequence_counter.wrapping_add(1);
         let transaction = tap_transaction(&request, self.sequence_counter, (self.inputs.now)(), &self.config);
         let tap = Tap::new(self.config.profile.clone(), transaction, numbers, Autorun::No);
-        let tap = tap.with_torn_log(self.torn_log.clone());
+        let tap = tap.with_torn_log(self.torn_log.clone()).with_mag_stripe_failures(self.mag_stripe_failures);
         self.continue_tap(token, Box::new(tap));
     }
 

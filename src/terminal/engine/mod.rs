@@ -130,6 +130,8 @@ pub struct Engine {
     status: Status,
     /// The torn transactions of Kernel 2, as the journal has them.
     torn_log: TornLog,
+    /// How often in a row mag-stripe mode of Kernel 2 failed since the daemon started.
+    mag_stripe_failures: u8,
     /// Transaction Sequence Counter: how many taps were begun.
     sequence_counter: u32,
     inputs: Inputs,
@@ -167,6 +169,7 @@ impl Engine {
             stations: Stations::default(),
             status: Status::idle(config.mode),
             torn_log: torn::load(&journal, &storage_key)?,
+            mag_stripe_failures: 0,
             open: HashMap::new(),
             interrupted: HashMap::new(),
             journal_retry_is_due: false,
@@ -269,6 +272,9 @@ impl Engine {
             Message::Call(call) => self.answer(call),
             Message::Reader(event) => self.reader_event(event),
             Message::Tap(_, Progress::Record(KernelEvent::TornLog(change))) => self.change_torn_log(&change),
+            Message::Tap(_, Progress::Record(KernelEvent::MagStripeFailures(failures))) => {
+                self.mag_stripe_failures = failures;
+            }
             // What a conversation tells once its readers were released, after a cancellation, say, concerns nobody.
             Message::Tap(token, progress) => {
                 if self.open.get(&token).is_some_and(|open| open.seat.is_some()) {

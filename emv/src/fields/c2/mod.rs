@@ -6,6 +6,7 @@ mod integrated_data_storage;
 mod mobile;
 mod outcome_parameter_set;
 mod terminal_risk_management_data;
+mod track_layout;
 mod user_interface_request;
 
 pub use configuration::{
@@ -20,4 +21,5 @@ pub use integrated_data_storage::{
 pub use mobile::{MobileSupportIndicator, PosCardholderInteractionInformation, ThirdPartyData};
 pub use outcome_parameter_set::{OutcomeCvm, OutcomeParameterSet, OutcomeStart, OutcomeStatus};
 pub use terminal_risk_management_data::TerminalRiskManagementData;
+pub use track_layout::{DiscretionaryDataPositions, DynamicTrackData, TrackLayout};
 pub use user_interface_request::{UiStatus, UserInterfaceRequestData, ValueQualifier};

@@ -20,6 +20,23 @@ pub(super) fn store(database: &mut Database, response: &[u8]) -> Result<(), Refu
     }
 }
 
+/// Files with a higher identifier hold what is no concern of the kernel (Book C-2, S4.24).
+const LAST_EMV_FILE: u8 = 10;
+
+/// Stores the objects of a record, which is one READ RECORD Response Message Template that is not
+/// empty.
+//= C-2 S4.24-27
+pub(super) fn store_record(database: &mut Database, sfi: u8, record: &[u8]) -> Result<(), Refused> {
+    if sfi > LAST_EMV_FILE {
+        return Ok(());
+    }
+    let template = Tlv::parse(record).map_err(|_| Refused)?;
+    if template.tag != dict::READ_RECORD_RESPONSE_MESSAGE_TEMPLATE || template.value.is_empty() {
+        return Err(Refused);
+    }
+    store(database, record)
+}
+
 fn store_children(database: &mut Database, template: Tag, children: Tlvs<'_>) -> Result<(), Refused> {
     for object in children {
         if object.tag.is_constructed() {

@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use crate::dict::{self, Book};
-use crate::fields::c2::{CardDataInputCapability, CvmCapability, KernelConfiguration, SecurityCapability};
+use crate::fields::c2::{
+    CardDataInputCapability, CvmCapability, KernelConfiguration, MagStripeCvmCapability, SecurityCapability,
+};
 use crate::fields::{Amount, Error, TerminalCapabilities, Tvr};
 use crate::kernel::Database;
 use crate::kernel::shared::ActionCodes;
@@ -35,6 +37,11 @@ pub struct Configuration {
     pub cvm_capability_cvm_required: CvmCapability,
     /// CVM Capability – No CVM Required (`DF8119`): the second byte up to the CVM required limit.
     pub cvm_capability_no_cvm_required: CvmCapability,
+    /// Mag-stripe CVM Capability – CVM Required (`DF811E`): how the cardholder is verified in mag-stripe
+    /// mode above the CVM required limit.
+    pub mag_stripe_cvm_capability_cvm_required: MagStripeCvmCapability,
+    /// Mag-stripe CVM Capability – No CVM Required (`DF812C`): how, up to that limit.
+    pub mag_stripe_cvm_capability_no_cvm_required: MagStripeCvmCapability,
     /// Security Capability (`DF811F`): the third byte of Terminal Capabilities.
     pub security_capability: SecurityCapability,
     /// What the relay resistance protocol measures against.
@@ -111,9 +118,14 @@ const DEFAULTS: &[(Tag, &[u8])] = &[
     (dict::CARD_DATA_INPUT_CAPABILITY, &[0x00]),
     (dict::CVM_CAPABILITY_CVM_REQUIRED, &[0x00]),
     (dict::CVM_CAPABILITY_NO_CVM_REQUIRED, &[0x00]),
+    // The Unpredictable Number (Numeric) alone.
+    (dict::DEFAULT_UDOL, &[0x9F, 0x6A, 0x04]),
     (dict::HOLD_TIME_VALUE, &[0x0D]),
     (dict::KERNEL_CONFIGURATION, &[0x00]),
     (dict::KERNEL_ID, &[0x02]),
+    (dict::MAG_STRIPE_APPLICATION_VERSION_NUMBER_READER, &[0x00, 0x01]),
+    (dict::MAG_STRIPE_CVM_CAPABILITY_CVM_REQUIRED, &[0xF0]),
+    (dict::MAG_STRIPE_CVM_CAPABILITY_NO_CVM_REQUIRED, &[0xF0]),
     (dict::MAXIMUM_RELAY_RESISTANCE_GRACE_PERIOD, &[0x00, 0x32]),
     (dict::MAX_LIFETIME_OF_TORN_TRANSACTION_LOG_RECORD, &[0x01, 0x2C]),
     (dict::MAX_NUMBER_OF_TORN_TRANSACTION_LOG_RECORDS, &[0x00]),
@@ -179,6 +191,14 @@ impl Configuration {
             card_data_input_capability: read(&objects, dict::CARD_DATA_INPUT_CAPABILITY)?,
             cvm_capability_cvm_required: read(&objects, dict::CVM_CAPABILITY_CVM_REQUIRED)?,
             cvm_capability_no_cvm_required: read(&objects, dict::CVM_CAPABILITY_NO_CVM_REQUIRED)?,
+            mag_stripe_cvm_capability_cvm_required: MagStripeCvmCapability::from_byte(byte(
+                &objects,
+                dict::MAG_STRIPE_CVM_CAPABILITY_CVM_REQUIRED,
+            )),
+            mag_stripe_cvm_capability_no_cvm_required: MagStripeCvmCapability::from_byte(byte(
+                &objects,
+                dict::MAG_STRIPE_CVM_CAPABILITY_NO_CVM_REQUIRED,
+            )),
             security_capability: read(&objects, dict::SECURITY_CAPABILITY)?,
             relay_resistance: RelayResistanceTimes {
                 minimum_grace_period: number(&objects, dict::MINIMUM_RELAY_RESISTANCE_GRACE_PERIOD),

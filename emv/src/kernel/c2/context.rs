@@ -9,7 +9,7 @@ use crate::Instant;
 use crate::apdu::Command;
 use crate::dict;
 use crate::fields::c2::{CvmCapability, ErrorIndication, KernelConfiguration, MobileSupportIndicator};
-use crate::fields::{Aip, Bit, CvmResults, Error, RelayResistance, TerminalEnvironment, TerminalType, Tvr};
+use crate::fields::{Aip, Amount, Bit, CvmResults, Error, RelayResistance, TerminalEnvironment, TerminalType, Tvr};
 use crate::kernel::shared::{set_terminal_objects, set_transaction_objects};
 use crate::kernel::{Cvm, Database, Event, Outcome, Output, Start, Transaction, UiRequest, UnpredictableNumbers};
 use crate::profile::Profile;
@@ -36,6 +36,7 @@ pub(super) struct Context {
     pub(super) torn_temp_record: Option<TornRecord>,
     pub(super) outputs: VecDeque<Output>,
     unpredictable_numbers: UnpredictableNumbers,
+    mag_stripe_failures: u8,
     tvr: Tvr,
     cvm_results: CvmResults,
 }
@@ -73,6 +74,7 @@ impl Context {
             torn_temp_record: None,
             outputs: VecDeque::new(),
             unpredictable_numbers: start.unpredictable_numbers.clone(),
+            mag_stripe_failures: start.mag_stripe_failures,
             tvr: Tvr::default(),
             cvm_results: CvmResults::default(),
         };
@@ -132,6 +134,29 @@ impl Context {
     pub(super) fn on_device_cvm(&self) -> bool {
         self.aip().has(Aip::C2_ON_DEVICE_CVM_SUPPORTED)
             && self.configuration.kernel.has(KernelConfiguration::ON_DEVICE_CVM_SUPPORTED)
+    }
+
+    /// Reader Contactless Transaction Limit, as it holds for this card.
+    //= C-2 S3.33-35, S3.73-75
+    pub(super) fn transaction_limit(&self) -> Amount {
+        if self.on_device_cvm() {
+            self.configuration.transaction_limit_on_device_cvm
+        } else {
+            self.configuration.transaction_limit_no_on_device_cvm
+        }
+    }
+
+    /// Failed MS Cntr: how often in a row mag-stripe mode failed.
+    pub(super) fn mag_stripe_failures(&self) -> u8 {
+        self.mag_stripe_failures
+    }
+
+    /// Sets Failed MS Cntr, here and where it is kept.
+    pub(super) fn set_mag_stripe_failures(&mut self, failures: u8) {
+        if failures != self.mag_stripe_failures {
+            self.mag_stripe_failures = failures;
+            self.record(Event::MagStripeFailures(failures));
+        }
     }
 
     /// A new unpredictable number.

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::{Fault, State, cvm_selection, restrictions, torn_recovery};
 use crate::dict;
-use crate::fields::{Amount, Tvr};
+use crate::fields::Tvr;
 use crate::kernel::shared::{IssuerActionCodes, analyse};
 use crate::oda::{self, StaticData};
 
@@ -22,7 +22,7 @@ pub(super) fn decide(mut static_data: Option<StaticData>, context: &mut Context)
     // S456.12, S456.13
     let amount = context.transaction.amount_authorised.ok_or(Fault::AmountMissing)?;
     // S456.14, S456.15
-    if amount > transaction_limit(context) {
+    if amount > context.transaction_limit() {
         return Err(Fault::TransactionLimitExceeded);
     }
     // S456.16, S456.17
@@ -60,15 +60,6 @@ pub(super) fn decide(mut static_data: Option<StaticData>, context: &mut Context)
         context.terminal_environment(),
     );
     torn_recovery::recover_or_generate(asked_for, static_data, context)
-}
-
-/// S3.33 to S3.35.
-fn transaction_limit(context: &Context) -> Amount {
-    if context.on_device_cvm() {
-        context.configuration.transaction_limit_on_device_cvm
-    } else {
-        context.configuration.transaction_limit_no_on_device_cvm
-    }
 }
 
 /// S456.25 to S456.28: whether CDA has what it needs, and the last of the static data.

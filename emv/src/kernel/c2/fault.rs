@@ -54,6 +54,36 @@ pub enum Fault {
     /// A record is malformed, or repeats an object (S4.25).
     RecordMalformed,
 
+    /// No response to READ RECORD in mag-stripe mode (S7.4).
+    NoMagStripeRecordResponse(L1Error),
+    /// Stopped by the terminal while the records of mag-stripe mode were read (S7.7).
+    StoppedAtMagStripeRecords,
+    /// READ RECORD was refused in mag-stripe mode (S7.9).
+    MagStripeRecordRefused(StatusWord),
+    /// A record of mag-stripe mode is malformed, or repeats an object (S7.12).
+    MagStripeRecordMalformed,
+    /// Track 2 Data or what says how to fill it in is missing (S7.20).
+    MagStripeDataMissing,
+    /// The tracks, or what says how to fill them in, can't be (S7.22).
+    MagStripeDataInvalid,
+    /// The terminal gave no amount, in mag-stripe mode (S78.8).
+    MagStripeAmountMissing,
+    /// The amount is above the Reader Contactless Transaction Limit, in mag-stripe mode (S78.10).
+    MagStripeTransactionLimitExceeded,
+    /// The UDOL is malformed (S78.17).
+    UdolMalformed,
+
+    /// No response to COMPUTE CRYPTOGRAPHIC CHECKSUM (S13.1).
+    NoChecksumResponse(L1Error),
+    /// COMPUTE CRYPTOGRAPHIC CHECKSUM was refused (S13.9).
+    ChecksumRefused(StatusWord),
+    /// The response to COMPUTE CRYPTOGRAPHIC CHECKSUM is malformed (S13.11).
+    ChecksumMalformed,
+    /// ATC, CVC3, or what the phone has to say is missing (S13.14).
+    ChecksumDataMissing,
+    /// The device did not verify its holder where it had to (S14.21).
+    OnDeviceCvmMissing,
+
     /// The terminal gave no amount (S456.12).
     AmountMissing,
     /// The amount is above the Reader Contactless Transaction Limit (S456.14).
@@ -134,6 +164,22 @@ impl Fault {
             Fault::StoppedAtRecords => ("S4.7: stopped", Silent, L2Error::Ok),
             Fault::RecordRefused(_) => ("S4.9: READ RECORD refused", OtherCard, StatusBytes),
             Fault::RecordMalformed => ("S4.25: record malformed", OtherCard, Parsing),
+            Fault::NoMagStripeRecordResponse(_) => ("S7.4: no response to READ RECORD", PresentAgain, L2Error::Ok),
+            Fault::StoppedAtMagStripeRecords => ("S7.7: stopped", Silent, L2Error::Ok),
+            Fault::MagStripeRecordRefused(_) => ("S7.9: READ RECORD refused", OtherCard, StatusBytes),
+            Fault::MagStripeRecordMalformed => ("S7.12: record malformed", OtherCard, Parsing),
+            Fault::MagStripeDataMissing => ("S7.20: mandatory data missing", OtherCard, CardDataMissing),
+            Fault::MagStripeDataInvalid => ("S7.22: tracks or their layout invalid", OtherCard, CardDataError),
+            Fault::MagStripeAmountMissing => ("S78.8: amount missing", Silent, L2Error::Ok),
+            Fault::MagStripeTransactionLimitExceeded => {
+                ("S78.10: transaction limit exceeded", SelectNext, MaxLimitExceeded)
+            }
+            Fault::UdolMalformed => ("S78.17: UDOL malformed", OtherCard, Parsing),
+            Fault::NoChecksumResponse(_) => ("S13.1: no checksum", PresentAgain, L2Error::Ok),
+            Fault::ChecksumRefused(_) => ("S13.9: checksum refused", OtherCard, StatusBytes),
+            Fault::ChecksumMalformed => ("S13.11: checksum response malformed", OtherCard, Parsing),
+            Fault::ChecksumDataMissing => ("S13.14: ATC or CVC3 missing", OtherCard, CardDataMissing),
+            Fault::OnDeviceCvmMissing => ("S14.21: cardholder not verified on the device", OtherCard, CardDataError),
             Fault::AmountMissing => ("S456.12: amount missing", Silent, L2Error::Ok),
             Fault::TransactionLimitExceeded => ("S456.14: transaction limit exceeded", SelectNext, MaxLimitExceeded),
             Fault::MandatoryDataMissing => ("S456.16: mandatory data missing", OtherCard, CardDataMissing),
@@ -159,14 +205,19 @@ impl Fault {
             | Fault::NoRelayResistanceResponse(l1)
             | Fault::NoRecordResponse(l1)
             | Fault::NoRecoverAcResponse(l1)
+            | Fault::NoMagStripeRecordResponse(l1)
+            | Fault::NoChecksumResponse(l1)
             | Fault::NoGenerateAcResponse(l1) => error.l1 = l1,
-            Fault::StoppedBeforeRecords | Fault::StoppedAtRelayResistance | Fault::StoppedAtRecords => {
-                error.l3 = L3Error::Stop;
-            }
-            Fault::AmountMissing => error.l3 = L3Error::AmountNotPresent,
+            Fault::StoppedBeforeRecords
+            | Fault::StoppedAtRelayResistance
+            | Fault::StoppedAtRecords
+            | Fault::StoppedAtMagStripeRecords => error.l3 = L3Error::Stop,
+            Fault::AmountMissing | Fault::MagStripeAmountMissing => error.l3 = L3Error::AmountNotPresent,
             Fault::GpoRefused(status)
             | Fault::RelayResistanceRefused(status)
             | Fault::RecordRefused(status)
+            | Fault::MagStripeRecordRefused(status)
+            | Fault::ChecksumRefused(status)
             | Fault::GenerateAcRefused(status) => {
                 error.status_word = status.to_bytes();
             }
@@ -175,7 +226,8 @@ impl Fault {
         error
     }
 
-    /// Up to the end of S3 the discretionary data are the error alone.
+    /// Up to the end of S3 the discretionary data are the error alone; from then on they are those of
+    /// the mode.
     fn discretionary_data(self) -> DiscretionaryData {
         match self {
             Fault::FciMalformed
@@ -187,6 +239,20 @@ impl Fault {
             | Fault::GpoDataMissing
             | Fault::MagStripeNotSupported
             | Fault::AflInvalid => DiscretionaryData::ErrorAlone,
+            Fault::NoMagStripeRecordResponse(_)
+            | Fault::StoppedAtMagStripeRecords
+            | Fault::MagStripeRecordRefused(_)
+            | Fault::MagStripeRecordMalformed
+            | Fault::MagStripeDataMissing
+            | Fault::MagStripeDataInvalid
+            | Fault::MagStripeAmountMissing
+            | Fault::MagStripeTransactionLimitExceeded
+            | Fault::UdolMalformed
+            | Fault::NoChecksumResponse(_)
+            | Fault::ChecksumRefused(_)
+            | Fault::ChecksumMalformed
+            | Fault::ChecksumDataMissing
+            | Fault::OnDeviceCvmMissing => DiscretionaryData::MagStripe,
             _ => DiscretionaryData::Whole,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::card_response::{self, Refused};
 use super::context::Context;
+use super::mag_stripe::MagStripeRecordResponse;
 use super::relay_resistance_response::RelayResistanceResponse;
 use super::{Fault, State, reading};
 use crate::apdu::Response;
@@ -30,6 +31,8 @@ impl GpoResponse {
         let kernel = context.configuration.kernel;
         if !kernel.has(KernelConfiguration::EMV_MODE_NOT_SUPPORTED) && context.aip().has(Aip::C2_EMV_MODE_SUPPORTED) {
             emv_mode(context)
+        } else if !kernel.has(KernelConfiguration::MAG_STRIPE_MODE_NOT_SUPPORTED) {
+            MagStripeRecordResponse::first(context)
         } else {
             Err(Fault::MagStripeNotSupported)
         }

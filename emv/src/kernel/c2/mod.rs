@@ -1,4 +1,4 @@
-//! Kernel 2 (EMV Contactless Book C-2): EMV mode.
+//! Kernel 2 (EMV Contactless Book C-2).
 //!
 //! The states are those of the book, a file each, and so are the procedures:
 //!
@@ -13,6 +13,8 @@
 //! | `generate_ac_response` | S9 and S11, Waiting for Generate AC Response – 1 and – 2 |
 //! | `recover_ac_response` | S10, Waiting for Recover AC Response |
 //! | `verification` | S910, common processing after the cryptogram |
+//! | `second_tap` | what both modes do where a phone is to be presented again |
+//! | `mag_stripe` | S7, S78, S13 and S14, mag-stripe mode |
 //! | `restrictions`, `cvm_selection`, `generate_ac` | procedures PRE, CVM and GAC |
 //! | `torn_log`, `torn_recovery` | the Torn Transaction Log, and what is done with it |
 //!
@@ -28,13 +30,15 @@ mod generate_ac;
 mod generate_ac_response;
 mod gpo_response;
 mod idle;
+mod mag_stripe;
 mod outcome;
 mod reading;
 mod record_response;
+mod recover_ac_response;
 mod relay_resistance_response;
 mod relay_resistance_track;
-mod recover_ac_response;
 mod restrictions;
+mod second_tap;
 mod torn_log;
 mod torn_recovery;
 mod verification;
@@ -52,6 +56,7 @@ use crate::apdu::Response;
 use crate::fields::c2::L1Error;
 use crate::profile::Profile;
 use context::Context;
+use mag_stripe::{Delay, Ending};
 
 /// Kernel 2, from its activation to its outcome.
 #[derive(Debug)]
@@ -73,6 +78,14 @@ enum State {
     RecoverAcResponse(recover_ac_response::RecoverAcResponse),
     /// S9, and S11 where RECOVER AC was refused.
     GenerateAcResponse(generate_ac_response::GenerateAcResponse),
+    /// S7.
+    MagStripeRecordResponse(mag_stripe::MagStripeRecordResponse),
+    /// S13.
+    ChecksumResponse1(mag_stripe::ChecksumResponse1),
+    /// S14.
+    ChecksumResponse2(mag_stripe::ChecksumResponse2),
+    /// The outcome of mag-stripe mode is held back.
+    MagStripeDelay(mag_stripe::Delay),
     /// The outcome was given.
     Finished,
 }
@@ -85,6 +98,8 @@ enum Signal<'a> {
     Response(Response<'a>),
     /// L1RSP: there is none.
     NoResponse(L1Error),
+    /// TIMEOUT.
+    TimeOut,
     /// STOP.
     Stop,
 }
@@ -107,7 +122,8 @@ impl Kernel2 {
             },
             Input::CardLost => Signal::NoResponse(L1Error::TimeOut),
             Input::Cancel => Signal::Stop,
-            Input::Data(_) | Input::Deadline => return,
+            Input::Deadline => Signal::TimeOut,
+            Input::Data(_) => return,
         };
         self.context.now = now;
         let state = mem::replace(&mut self.state, State::Finished);
@@ -129,9 +145,11 @@ impl State {
 
             (State::RelayResistanceResponse(state), Signal::Sent) => Ok(state.sent(context.now)),
             (State::RelayResistanceResponse(state), Signal::Response(response)) => state.response(response, context),
+            //= C-2 SR1.3-5
             (State::RelayResistanceResponse(_), Signal::NoResponse(error)) => {
                 Err(Fault::NoRelayResistanceResponse(error))
             }
+            //= C-2 SR1.6-7
             (State::RelayResistanceResponse(_), Signal::Stop) => Err(Fault::StoppedAtRelayResistance),
 
             (State::RecordResponse(state), Signal::Response(response)) => state.response(response, context),
@@ -147,7 +165,31 @@ impl State {
             // The card may have decided already: the cryptogram is waited for.
             (state @ (State::RecoverAcResponse(_) | State::GenerateAcResponse(_)), Signal::Stop) => Ok(state),
 
-            (state, Signal::Sent) => Ok(state),
+            (State::MagStripeRecordResponse(state), Signal::Response(response)) => state.response(response, context),
+            //= C-2 S7.4-6
+            (State::MagStripeRecordResponse(_), Signal::NoResponse(error)) => {
+                Err(Fault::NoMagStripeRecordResponse(error))
+            }
+            //= C-2 S7.7-8
+            (State::MagStripeRecordResponse(_), Signal::Stop) => Err(Fault::StoppedAtMagStripeRecords),
+
+            (State::ChecksumResponse1(state), Signal::Response(response)) => {
+                state.response(response, context).or_else(|fault| Ok(Delay::before(Ending::Fault(fault), context)))
+            }
+            (State::ChecksumResponse2(state), Signal::Response(response)) => {
+                state.response(response, context).or_else(|fault| Ok(Delay::before(Ending::Fault(fault), context)))
+            }
+            //= C-2 S13.1-5, S14.1-5
+            (State::ChecksumResponse1(_) | State::ChecksumResponse2(_), Signal::NoResponse(error)) => {
+                Ok(Delay::before(Ending::Fault(Fault::NoChecksumResponse(error)), context))
+            }
+            // The card may have counted the transaction already: its answer is waited for.
+            //= C-2 S13.6-8, S14.6-8
+            (state @ (State::ChecksumResponse1(_) | State::ChecksumResponse2(_)), Signal::Stop) => Ok(state),
+            (State::MagStripeDelay(delay), Signal::TimeOut) => delay.over(context),
+            (state @ State::MagStripeDelay(_), _) => Ok(state),
+
+            (state, Signal::Sent | Signal::TimeOut) => Ok(state),
             (State::Finished, _) => Ok(State::Finished),
         }
     }

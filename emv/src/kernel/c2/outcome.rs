@@ -53,6 +53,27 @@ const DISCRETIONARY_DATA: &[Tag] = &[
     dict::TORN_RECORD,
 ];
 
+/// The data record of mag-stripe mode (Book C-2, 4.7).
+const MAG_STRIPE_DATA_RECORD: &[Tag] = &[
+    dict::APPLICATION_LABEL,
+    dict::APPLICATION_PREFERRED_NAME,
+    dict::DF_NAME,
+    dict::ISSUER_CODE_TABLE_INDEX,
+    dict::MAG_STRIPE_APPLICATION_VERSION_NUMBER_READER,
+    dict::PAYMENT_ACCOUNT_REFERENCE,
+    dict::TRACK_1_DATA,
+    dict::TRACK_2_DATA,
+];
+
+/// The discretionary data of mag-stripe mode (Book C-2, 4.7).
+const MAG_STRIPE_DISCRETIONARY_DATA: &[Tag] = &[
+    dict::APPLICATION_CAPABILITIES_INFORMATION,
+    dict::DD_CARD_TRACK1,
+    dict::DD_CARD_TRACK2,
+    dict::ERROR_INDICATION,
+    dict::THIRD_PARTY_DATA,
+];
+
 /// Which discretionary data an outcome carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DiscretionaryData {
@@ -60,6 +81,8 @@ pub(super) enum DiscretionaryData {
     ErrorAlone,
     /// All that the book lists for EMV mode.
     Whole,
+    /// All that the book lists for mag-stripe mode.
+    MagStripe,
 }
 
 /// The data record as the objects stand.
@@ -67,11 +90,19 @@ pub(super) fn data_record(context: &Context) -> Record {
     context.database.record(DATA_RECORD).into()
 }
 
+/// The data record of mag-stripe mode as the objects stand.
+//= C-2 4.7.2
+pub(super) fn mag_stripe_data_record(context: &Context) -> Record {
+    context.database.record(MAG_STRIPE_DATA_RECORD).into()
+}
+
 /// The discretionary data as the objects stand.
+//= C-2 4.7.4
 pub(super) fn discretionary_data(context: &Context, which: DiscretionaryData) -> Record {
     let tags = match which {
         DiscretionaryData::ErrorAlone => &[dict::ERROR_INDICATION],
         DiscretionaryData::Whole => DISCRETIONARY_DATA,
+        DiscretionaryData::MagStripe => MAG_STRIPE_DISCRETIONARY_DATA,
     };
     context.database.record(tags).into()
 }

@@ -5,10 +5,8 @@ use alloc::collections::VecDeque;
 use super::context::Context;
 use super::{Fault, State, card_response, decision};
 use crate::apdu::{Command, Response};
-use crate::dict;
 use crate::fields::{AflRecord, Tvr};
 use crate::oda::StaticData;
-use crate::tlv::Tlv;
 
 /// READ RECORD was sent.
 #[derive(Debug)]
@@ -18,9 +16,6 @@ pub(super) struct RecordResponse {
     /// Static Data To Be Authenticated, where the ODA status is CDA.
     static_data: Option<StaticData>,
 }
-
-/// Files with a higher identifier hold what is no concern of the kernel (Book C-2, S4.24).
-const LAST_EMV_FILE: u8 = 10;
 
 /// The most static data that are kept for authentication (Book C-2, Annex A).
 const MAX_STATIC_DATA: usize = 2048;
@@ -45,13 +40,8 @@ impl RecordResponse {
             return Err(Fault::RecordRefused(response.status));
         }
         // S4.24 to S4.27
-        if self.awaited.sfi <= LAST_EMV_FILE {
-            let template = Tlv::parse(response.data).map_err(|_| Fault::RecordMalformed)?;
-            if template.tag != dict::READ_RECORD_RESPONSE_MESSAGE_TEMPLATE || template.value.is_empty() {
-                return Err(Fault::RecordMalformed);
-            }
-            card_response::store(&mut context.database, response.data).map_err(|_| Fault::RecordMalformed)?;
-        }
+        card_response::store_record(&mut context.database, self.awaited.sfi, response.data)
+            .map_err(|_| Fault::RecordMalformed)?;
         self.authenticate(response.data, context);
 
         match self.to_read.pop_front() {

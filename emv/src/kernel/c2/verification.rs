@@ -4,14 +4,14 @@
 use super::context::Context;
 use super::generate_ac_response::GenerateAcResponse;
 use super::outcome::{self, DiscretionaryData};
-use super::{Fault, State, relay_resistance_track};
+use super::{Fault, State, relay_resistance_track, second_tap};
 use crate::dict;
-use crate::fields::c2::{PosCardholderInteractionInformation, ThirdPartyData, UiStatus};
+use crate::fields::c2::{PosCardholderInteractionInformation, ThirdPartyData};
 use crate::fields::{
     CryptogramInformationData, CryptogramType, ReferenceControlParameter, RelayResistance, TerminalCapabilities, Tvr,
 };
 use crate::kernel::shared::{TransactionKind, icc_key};
-use crate::kernel::{Cvm, Decision, Event, MessageId, OdaMethod, Outcome, StartPoint, Status, UiRequest};
+use crate::kernel::{Cvm, Decision, Event, MessageId, OdaMethod, Outcome, Status, UiRequest};
 use crate::oda::{self, CombinedDynamicData, CombinedSignature, StaticData};
 use crate::tlv::{Tag, Tlv};
 
@@ -114,7 +114,7 @@ fn valid(cryptogram: CryptogramType, context: &mut Context) -> State {
         .and_then(Result::ok)
         .filter(|interaction| interaction.needs_second_tap());
     let mut outcome = match interaction {
-        Some(interaction) => second_tap(interaction, context),
+        Some(interaction) => second_tap::ask(interaction, context),
         None => by_cryptogram(cryptogram, context),
     };
     outcome.cvm = context.cvm;
@@ -123,40 +123,6 @@ fn valid(cryptogram: CryptogramType, context: &mut Context) -> State {
     outcome.data_record = Some(outcome::data_record(context));
     outcome.discretionary_data = Some(outcome::discretionary_data(context, DiscretionaryData::Whole));
     context.finish(outcome)
-}
-
-/// S910.72, S910.73, S910.79 and S910.80: the cardholder looks at the phone and presents it again.
-fn second_tap(interaction: PosCardholderInteractionInformation, context: &mut Context) -> Outcome {
-    let (message, status) = phone_message(interaction, context);
-    context.show(UiRequest::new(message, status).held_for(context.configuration.message_hold_time));
-    let mut outcome = Outcome::new(Decision::EndApplication);
-    outcome.start = Some(StartPoint::B);
-    outcome.ui_on_restart = Some(context.in_language(UiRequest::new(message, Status::ReadyToRead)));
-    outcome
-}
-
-/// The first entry of the Phone Message Table that matches. Each has a mask and a value of three
-/// bytes, a message identifier and a status.
-fn phone_message(interaction: PosCardholderInteractionInformation, context: &Context) -> (MessageId, Status) {
-    let table = context.database.value(dict::PHONE_MESSAGE_TABLE).unwrap_or_default();
-    for &[m1, m2, m3, v1, v2, v3, message, status] in table.as_chunks().0 {
-        if interaction.matches([m1, m2, m3], [v1, v2, v3]) {
-            return (MessageId::from_code(message), shown(UiStatus::from_code(status)));
-        }
-    }
-    (MessageId::NotApplicable, Status::NotApplicable)
-}
-
-fn shown(status: UiStatus) -> Status {
-    match status {
-        UiStatus::NotReady => Status::NotReady,
-        UiStatus::Idle => Status::Idle,
-        UiStatus::ReadyToRead => Status::ReadyToRead,
-        UiStatus::Processing => Status::Processing,
-        UiStatus::CardReadSuccessfully => Status::CardReadSuccessfully,
-        UiStatus::ProcessingError => Status::ProcessingError,
-        UiStatus::NotApplicable | UiStatus::Rfu(_) => Status::NotApplicable,
-    }
 }
 
 /// S910.74 and S910.75.

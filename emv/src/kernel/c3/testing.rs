@@ -57,6 +57,7 @@ pub(super) fn start(ttq: Ttq, fci: Vec<u8>) -> Start {
         online_response: None,
         is_removal_timed_out: false,
         torn_log: TornLog::new(),
+        mag_stripe_failures: 0,
     }
 }
 
