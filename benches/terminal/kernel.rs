@@ -64,11 +64,15 @@ fn run<R: AsRef<[u8]>>(profile: &Arc<Profile>, mut transmit: impl FnMut(&[u8]) -
         match tap.poll().expect("a tap wants something until it is finished") {
             Output::Poll => tap.handle(Input::CardPresent, now),
             Output::Transmit(command) => tap.handle(Input::Response(transmit(&command.to_bytes()).as_ref()), now),
-            Output::DataNeeded(_) => tap.handle(Input::Data(&[]), now),
             Output::AwaitRemoval => tap.handle(Input::CardRemoved, now),
             Output::AwaitOnlineResponse(_) => tap.handle(Input::OnlineResponse(None), now),
             Output::Finished(outcome) => return outcome,
-            Output::Ui(_) | Output::Record(_) | Output::FieldOn | Output::FieldOff { .. } | Output::Wait(_) => {}
+            Output::Ui(_)
+            | Output::Record(_)
+            | Output::DataExchange { .. }
+            | Output::FieldOn
+            | Output::FieldOff { .. }
+            | Output::Wait(_) => {}
         }
     }
 }

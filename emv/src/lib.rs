@@ -41,7 +41,7 @@
 //!                     None => tap.handle(Input::CardLost, terminal.now()),
 //!                 }
 //!             }
-//!             Some(Output::DataNeeded(_)) => tap.handle(Input::Data(&[]), terminal.now()),
+//!             Some(Output::DataExchange { .. }) => { /* this terminal takes no part in it */ }
 //!             Some(Output::AwaitRemoval) => {
 //!                 terminal.wait_for_removal();
 //!                 tap.handle(Input::CardRemoved, terminal.now());

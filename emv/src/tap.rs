@@ -20,7 +20,7 @@ use crate::Instant;
 use crate::apdu::Command;
 use crate::entry::{self, EntryPoint};
 use crate::kernel::c2::TornLog;
-use crate::kernel::{self, Event, Kernel, Outcome, Transaction, UiRequest, UnpredictableNumbers};
+use crate::kernel::{self, Event, Kernel, Outcome, Record, Transaction, UiRequest, UnpredictableNumbers};
 use crate::profile::Profile;
 use crate::tlv::Tag;
 
@@ -59,7 +59,7 @@ pub enum Input<'a> {
 
 /// What a tap wants done.
 ///
-/// The first four take no answer. The others ask for an input; nothing follows until it comes. `Wait`
+/// The first five need no answer. The others ask for an input; nothing follows until it comes. `Wait`
 /// may stand beside another that asks, and then the moment may come before the other's input does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -74,10 +74,16 @@ pub enum Output {
         /// How long at least.
         hold_time: Duration,
     },
+    /// Tell the terminal, if it takes part in a data exchange. It may answer with [`Input::Data`], now
+    /// or later; where its answer is needed, a `Wait` follows.
+    DataExchange {
+        /// The objects that the terminal is asked for.
+        needed: Vec<Tag>,
+        /// The objects that it is told; one that nobody knows is empty.
+        sent: Record,
+    },
     /// Hand in [`Input::Deadline`] at this moment if nothing else comes first.
     Wait(Instant),
-    /// Find these data objects; hand in [`Input::Data`].
-    DataNeeded(Vec<Tag>),
     /// Look for a card; hand in [`Input::CardPresent`] or [`Input::Collision`].
     Poll,
     /// Send this command; hand in [`Input::Response`] or [`Input::CardLost`].
@@ -165,7 +171,7 @@ impl Tap {
                         continue;
                     }
                     kernel::Output::Ui(request) => Output::Ui(self.in_language(request)),
-                    kernel::Output::DataNeeded(tags) => Output::DataNeeded(tags),
+                    kernel::Output::DataExchange { needed, sent } => Output::DataExchange { needed, sent },
                     kernel::Output::Record(event) => {
                         match &event {
                             Event::TornLog(change) => self.torn_log.apply(change),
@@ -389,7 +395,6 @@ mod tests {
                     command_count += 1;
                     responses.next().map_or(Input::CardLost, |response| Input::Response(response))
                 }
-                Some(Output::DataNeeded(_)) => Input::Data(&[]),
                 Some(Output::Wait(_)) => Input::Deadline,
                 Some(Output::AwaitRemoval) => Input::CardRemoved,
                 Some(Output::AwaitOnlineResponse(_)) => Input::OnlineResponse(None),

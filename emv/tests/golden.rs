@@ -16,6 +16,7 @@
 //! | `ttq` | Terminal Transaction Qualifiers, as pre-processing leaves them |
 //! | `transaction` | `amount` and `amount_other` in minor units, `type`, `date`, `time` |
 //! | `mag_stripe_failures` | how often in a row mag-stripe mode failed before |
+//! | `terminal` | what the terminal gives in a data exchange: objects by tag, while the card has the command of this name; in `waits` a list for the times that the kernel waits for it, each objects or `cancel`, and its time-out once there are no more |
 //! | `torn_log` | the torn transactions before this one, the oldest first: objects by tag |
 //! | `cancel_at` | the command during which the cashier cancels, though the card answers |
 //! | `expect` | what must come of it: `commands` (CLA INS P1 P2 of each), `data` (what was sent with each), `shown`, `outcome`, ... |
@@ -213,6 +214,8 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
     let mut data = BTreeMap::new();
     let (mut waits, mut mag_stripe_failures) = (vec![], mag_stripe_failures(scenario));
     let mut results = (Tvr::default(), CvmResults::default());
+    let mut answers = scenario["terminal"]["waits"].as_array().into_iter().flatten();
+    let mut exchanged = vec![];
     let (mut log, mut released) = (torn_log(scenario), vec![]);
     loop {
         match kernel.poll().expect("the kernel ends with an outcome") {
@@ -229,17 +232,28 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
                     released.push(objects(record.to_record().as_bytes()));
                 }
             }
-            Output::Record(_) | Output::DataNeeded(_) => {}
-            Output::Wait(moment) => {
-                waits.push((moment - clock.now).as_millis() as u64);
-                clock.now = moment;
-                kernel.handle(Input::Deadline, moment);
-            }
+            Output::Record(_) => {}
+            Output::DataExchange { needed, sent } => exchanged.push(json!({
+                "needed": needed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "sent": objects(sent.as_bytes()),
+            })),
+            Output::Wait(moment) => match answers.next() {
+                Some(Value::String(stop)) if stop == "cancel" => kernel.handle(Input::Cancel, clock.now),
+                Some(answer) => kernel.handle(Input::Data(&encoded(answer)), clock.now),
+                None => {
+                    waits.push((moment - clock.now).as_millis() as u64);
+                    clock.now = moment;
+                    kernel.handle(Input::Deadline, moment);
+                }
+            },
             Output::Transmit(command) => {
                 commands.push(digits(&command.to_bytes()[..4]));
                 let name = name(&command);
                 data.insert(name.clone(), digits(command.data()));
                 kernel.handle(Input::Sent, clock.sending());
+                if let Some(objects) = scenario["terminal"].get(&name) {
+                    kernel.handle(Input::Data(&encoded(objects)), clock.now);
+                }
                 let answered = clock.answering(&name);
                 if scenario["cancel_at"] == name.as_str() {
                     kernel.handle(Input::Cancel, answered);
@@ -268,6 +282,7 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
                         "waits_ms": waits,
                         "mag_stripe_failures": mag_stripe_failures,
                         "cvm_results": digits(cvm_results.as_bytes()),
+                        "exchanged": exchanged,
                         "torn_log": records(&log),
                         "released": released,
                     }),

@@ -239,7 +239,7 @@ impl Reader {
             match tap.poll().ok_or("nothing is waited for")? {
                 Output::Ui(request) => shown.push((request.message, request.status)),
                 Output::Record(Event::OfflineDataAuthentication { result, .. }) => authentications.push(result),
-                Output::Record(_) | Output::DataNeeded(_) | Output::FieldOn | Output::FieldOff { .. } => {}
+                Output::Record(_) | Output::DataExchange { .. } | Output::FieldOn | Output::FieldOff { .. } => {}
                 Output::Wait(moment) => tap.handle(Input::Deadline, moment),
                 Output::Poll => tap.handle(Input::CardPresent, now),
                 Output::AwaitRemoval => tap.handle(Input::CardRemoved, now),

@@ -209,7 +209,8 @@ pub(super) fn drain(tap: &mut Tap, now: emv::Instant, tell: &dyn Fn(Progress)) -
             Some(Output::FieldOff { hold_time }) => field_off = hold_time,
             Some(Output::FieldOn) => {}
             Some(Output::Wait(moment)) => until = Some(moment),
-            Some(Output::DataNeeded(_)) => tap.handle(Input::Data(&[]), now),
+            // Nobody here takes part in a data exchange: where an answer is needed, its time-out comes.
+            Some(Output::DataExchange { .. }) => {}
             Some(Output::Transmit(command)) => break Next::Response(command),
             Some(Output::Poll) => break Next::Card(field_off),
             Some(Output::AwaitRemoval) => break Next::Removal,

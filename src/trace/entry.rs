@@ -45,6 +45,8 @@ pub enum What {
     Field(Field),
     /// These data objects are asked for, by tag.
     DataNeeded(Vec<String>),
+    /// The terminal is told these data objects: TLV objects.
+    DataSent(Hex),
     /// An outcome that the issuer decides, and after which the card may be needed once more.
     OnlineRequest(Outcome),
     /// The Final Outcome.
@@ -123,6 +125,7 @@ impl What {
             What::Event(_) => "event",
             What::Field(_) => "field",
             What::DataNeeded(_) => "data_needed",
+            What::DataSent(_) => "data_sent",
             What::OnlineRequest(_) => "online_request",
             What::Outcome(_) => "outcome",
         }

@@ -72,6 +72,7 @@ impl Masking {
             What::Command(Hex(command)) => What::Command(Hex(self.command(command))),
             What::Response(Hex(response)) => What::Response(Hex(self.response(response))),
             What::Data(Hex(objects)) => What::Data(Hex(self.object_list(objects))),
+            What::DataSent(Hex(objects)) => What::DataSent(Hex(self.object_list(objects))),
             What::OnlineResponse(Some(Hex(objects))) => What::OnlineResponse(Some(Hex(self.object_list(objects)))),
             What::Outcome(outcome) => What::Outcome(self.outcome(outcome)),
             What::OnlineRequest(outcome) => What::OnlineRequest(self.outcome(outcome)),

@@ -10,7 +10,7 @@ use super::session::{Session, Wanted};
 use crate::reader::{CardChannel, CardInfo, ChannelError, Clock, Exchange, Indication};
 use crate::terminal::Hex;
 
-/// Drives a tap with a powered card, up to what the card can't give. Data exchanges are answered with nothing.
+/// Drives a tap with a powered card, up to what the card can't give. Nobody answers in a data exchange.
 pub fn converse(session: &mut Session, card: &mut dyn CardChannel) -> Wanted {
     loop {
         let (what, now) = match session.advance() {
@@ -23,7 +23,6 @@ pub fn converse(session: &mut Session, card: &mut dyn CardChannel) -> Wanted {
                 Err(ChannelError::Collision) => (What::Card(CardEvent::Collision), card.now()),
                 Err(_) => (What::Card(CardEvent::Lost), card.now()),
             },
-            Wanted::Data => (What::Data(Hex(Vec::new())), card.now()),
             Wanted::Timer(moment) => {
                 std::thread::sleep(moment - instant(card.now()));
                 (What::Timer(Timer::Expired), card.now())

@@ -114,7 +114,6 @@ pub fn run_script(
                 What::Card(CardEvent::Present)
             }
             Wanted::Removal => What::Card(CardEvent::Removed),
-            Wanted::Data => What::Data(Hex(Vec::new())),
             Wanted::Timer(moment) => {
                 now = moment;
                 What::Timer(Timer::Expired)

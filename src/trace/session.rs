@@ -20,8 +20,6 @@ pub enum Wanted {
     Response(Vec<u8>),
     /// The card's removal.
     Removal,
-    /// The terminal's answer in a data exchange.
-    Data,
     /// The issuer's answer.
     OnlineResponse,
     /// This moment.
@@ -66,9 +64,13 @@ impl Session {
                     self.write(What::Field(Field::OffMs(ms)));
                 }
                 Output::Wait(moment) => self.timer = Some(moment),
-                Output::DataNeeded(tags) => {
-                    self.write(What::DataNeeded(tags.iter().map(ToString::to_string).collect()));
-                    return Wanted::Data;
+                Output::DataExchange { needed, sent } => {
+                    if !needed.is_empty() {
+                        self.write(What::DataNeeded(needed.iter().map(ToString::to_string).collect()));
+                    }
+                    if !sent.as_bytes().is_empty() {
+                        self.write(What::DataSent(Hex(sent.as_bytes().to_vec())));
+                    }
                 }
                 Output::Poll => return Wanted::Card,
                 Output::Transmit(command) => {

@@ -79,6 +79,13 @@ impl Command {
         Self::new([0x80, 0x2A, 0x8E, 0x80], udol_data)
     }
 
+    /// PUT DATA (Book C-2, 5.7) of a primitive object with a tag of one or two bytes; the card answers
+    /// with a status word alone. `value` has at most 255 bytes.
+    pub fn put_data(tag: crate::tlv::Tag, value: &[u8]) -> Self {
+        let [_, _, p1, p2] = tag.number().to_be_bytes();
+        Command { expects_data: false, ..Self::new([0x80, 0xDA, p1, p2], value) }
+    }
+
     /// A command with these first four bytes (CLA, INS, P1, P2), which expects data.
     ///
     /// # Panics
@@ -139,6 +146,10 @@ mod tests {
         assert_eq!(Command::get_processing_options(&[]).to_bytes(), [0x80, 0xA8, 0x00, 0x00, 0x02, 0x83, 0x00, 0x00]);
         assert_eq!(Command::send_poi_information(&[0xAB]).to_bytes(), [0x80, 0x1A, 0, 0, 3, 0x83, 1, 0xAB, 0]);
         assert_eq!(Command::read_record(3, 1).to_bytes(), [0x00, 0xB2, 0x01, 0x1C, 0x00]);
+        assert_eq!(
+            Command::put_data(dict::UNPROTECTED_DATA_ENVELOPE_1, &[7]).to_bytes(),
+            [0x80, 0xDA, 0x9F, 0x75, 1, 7]
+        );
         assert_eq!(Command::get_data(dict::PIN_TRY_COUNTER).to_bytes(), [0x80, 0xCA, 0x9F, 0x17, 0x00]);
         let entropy = [0xA1, 0xB2, 0xC3, 0xD4];
         assert_eq!(

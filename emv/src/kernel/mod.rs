@@ -17,6 +17,7 @@ pub mod shared;
 mod start;
 mod ui;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -57,8 +58,14 @@ pub enum Input<'a> {
 pub enum Output {
     /// Show this.
     Ui(UiRequest),
-    /// The terminal is asked for these data objects.
-    DataNeeded(Vec<Tag>),
+    /// Tell the terminal, which takes part in a data exchange (Book C-2, DEK). It may answer with
+    /// [`Input::Data`] as long as the kernel runs; where the kernel needs the answer, a `Wait` follows.
+    DataExchange {
+        /// The objects that the terminal is asked for.
+        needed: Vec<Tag>,
+        /// The objects that it is told; one that nobody knows is empty.
+        sent: Record,
+    },
     /// Something worth writing down happened.
     Record(Event),
     /// Send this command and hand in the response.
@@ -134,9 +141,9 @@ pub enum OdaMethod {
 #[derive(Debug)]
 pub enum Kernel {
     /// Kernel 2.
-    C2(c2::Kernel2),
+    C2(Box<c2::Kernel2>),
     /// Kernel 3.
-    C3(c3::Kernel3),
+    C3(Box<c3::Kernel3>),
 }
 
 impl Kernel {
@@ -144,10 +151,10 @@ impl Kernel {
     pub fn activate(profile: &Arc<Profile>, application: usize, start: Start, now: Instant) -> Self {
         match profile.kernel(application) {
             KernelConfiguration::C2(configuration) => {
-                Kernel::C2(c2::Kernel2::activate(Arc::clone(profile), configuration, start, now))
+                Kernel::C2(Box::new(c2::Kernel2::activate(Arc::clone(profile), configuration, start, now)))
             }
             KernelConfiguration::C3(configuration) => {
-                Kernel::C3(c3::Kernel3::activate(Arc::clone(profile), configuration, start, now))
+                Kernel::C3(Box::new(c3::Kernel3::activate(Arc::clone(profile), configuration, start, now)))
             }
         }
     }

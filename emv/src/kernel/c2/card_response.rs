@@ -72,6 +72,18 @@ fn store_primitive(database: &mut Database, template: Tag, object: &Tlv<'_>) -> 
     }
 }
 
+/// Stores the object that GET DATA asked for, which stands in no template.
+//= C-2 S5.19-24
+pub(super) fn store_asked_for(database: &mut Database, tag: Tag, response: &[u8]) -> Result<(), Refused> {
+    let object = Tlv::parse(response).map_err(|_| Refused)?;
+    let (min, max) = known(tag).ok_or(Refused)?.length;
+    if object.tag != tag || database.value(tag).is_some() || !(min..=max).contains(&object.value.len()) {
+        return Err(Refused);
+    }
+    database.set(tag, object.value);
+    Ok(())
+}
+
 /// An object as Book C-2 knows it.
 fn known(tag: Tag) -> Option<&'static Object> {
     dict::find_in(Book::C2, tag).filter(|object| object.book != Book::C3)

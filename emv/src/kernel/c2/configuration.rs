@@ -56,6 +56,8 @@ pub struct Configuration {
     /// Max Number of Torn Transaction Log Records (`DF811D`): how many are remembered; zero for a
     /// reader that recovers none.
     pub max_number_of_torn_records: u8,
+    /// Time Out Value (`DF8127`): how long the terminal has for its answer in a data exchange.
+    pub time_out: Duration,
     /// Every object, those above included.
     pub objects: Database,
 }
@@ -155,6 +157,7 @@ const DEFAULTS: &[(Tag, &[u8])] = &[
     (dict::TERMINAL_ACTION_CODE_ONLINE, &[0x84, 0x00, 0x00, 0x00, 0x0C]),
     (dict::TERMINAL_EXPECTED_TRANSMISSION_TIME_C_APDU, &[0x00, 0x12]),
     (dict::TERMINAL_EXPECTED_TRANSMISSION_TIME_R_APDU, &[0x00, 0x18]),
+    (dict::TIME_OUT_VALUE, &[0x01, 0xF4]),
 ];
 
 impl Configuration {
@@ -217,6 +220,7 @@ impl Configuration {
                 number(&objects, dict::MAX_LIFETIME_OF_TORN_TRANSACTION_LOG_RECORD).into(),
             ),
             max_number_of_torn_records: byte(&objects, dict::MAX_NUMBER_OF_TORN_TRANSACTION_LOG_RECORDS),
+            time_out: Duration::from_millis(number(&objects, dict::TIME_OUT_VALUE).into()),
             objects,
         })
     }
@@ -299,6 +303,7 @@ mod tests {
         );
         assert_eq!(configuration.max_lifetime_of_torn_record, Duration::from_secs(300));
         assert_eq!(configuration.max_number_of_torn_records, 0);
+        assert_eq!(configuration.time_out, Duration::from_millis(500));
         assert_eq!(configuration.objects.value(dict::APPLICATION_VERSION_NUMBER_TERMINAL), Some(&[0x00, 0x02][..]));
     }
 

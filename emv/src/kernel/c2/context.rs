@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use super::data_exchange::DataExchange;
 use super::{Configuration, State, TornChange, TornLog, TornRecord};
 use crate::Instant;
 use crate::apdu::Command;
@@ -34,6 +35,8 @@ pub(super) struct Context {
     pub(super) torn_log: TornLog,
     /// Torn Temp Record: the torn transaction that the card did not recover.
     pub(super) torn_temp_record: Option<TornRecord>,
+    /// What is to be exchanged with the terminal.
+    pub(super) exchange: DataExchange,
     pub(super) outputs: VecDeque<Output>,
     unpredictable_numbers: UnpredictableNumbers,
     mag_stripe_failures: u8,
@@ -61,6 +64,7 @@ impl Context {
         database.set(dict::DS_SUMMARY_STATUS, &[0x00]);
         database.set(dict::POST_GEN_AC_PUT_DATA_STATUS, &[0x00]);
         database.set(dict::PRE_GEN_AC_PUT_DATA_STATUS, &[0x00]);
+        let exchange = DataExchange::new(&database);
         let mut context = Context {
             profile,
             configuration,
@@ -72,6 +76,7 @@ impl Context {
             field_off: None,
             torn_log: start.torn_log.clone(),
             torn_temp_record: None,
+            exchange,
             outputs: VecDeque::new(),
             unpredictable_numbers: start.unpredictable_numbers.clone(),
             mag_stripe_failures: start.mag_stripe_failures,

@@ -1,7 +1,10 @@
 //! S456, common processing once the records are read: what to ask the card for (Book C-2, S456).
 
 use super::context::Context;
-use super::{Fault, State, cvm_selection, restrictions, torn_recovery};
+use super::data_exchange::first_write_flag::FirstWriteFlag;
+use super::data_exchange::put_data_response;
+use super::reading::{Next, Reading};
+use super::{Fault, State, cvm_selection, restrictions};
 use crate::dict;
 use crate::fields::Tvr;
 use crate::kernel::shared::{IssuerActionCodes, analyse};
@@ -17,8 +20,25 @@ const CDA_DATA: &[crate::tlv::Tag] = &[
     dict::SDA_TAG_LIST,
 ];
 
-/// All records are read. `static_data` is there where the ODA status is CDA.
-pub(super) fn decide(mut static_data: Option<StaticData>, context: &mut Context) -> Result<State, Fault> {
+/// Goes on reading, or decides once all is read and the terminal has seen what it wants to see.
+//= C-2 S456.1-4, S456.5-11
+pub(super) fn go_on(next: Option<Next>, reading: Reading, context: &mut Context) -> Result<State, Fault> {
+    if let Some(next) = next {
+        context.answer_terminal();
+        return Ok(next.ask(reading, context));
+    }
+    match context.database.get(dict::PROCEED_TO_FIRST_WRITE_FLAG) {
+        Some([]) => context.exchange.need(dict::PROCEED_TO_FIRST_WRITE_FLAG),
+        Some([0]) => {}
+        _ => return decide(reading.static_data, context),
+    }
+    context.exchange_data();
+    context.start_timer();
+    Ok(State::FirstWriteFlag(FirstWriteFlag { reading }))
+}
+
+/// All is read. `static_data` is there where the ODA status is CDA.
+fn decide(mut static_data: Option<StaticData>, context: &mut Context) -> Result<State, Fault> {
     // S456.12, S456.13
     let amount = context.transaction.amount_authorised.ok_or(Fault::AmountMissing)?;
     // S456.14, S456.15
@@ -30,6 +50,7 @@ pub(super) fn decide(mut static_data: Option<StaticData>, context: &mut Context)
     if mandatory.iter().any(|tag| context.database.value(*tag).is_none()) {
         return Err(Fault::MandatoryDataMissing);
     }
+    context.answer_terminal_at_last();
     // S456.24 to S456.28
     if let Some(static_data) = &mut static_data {
         prepare_cda(static_data, context)?;
@@ -59,7 +80,7 @@ pub(super) fn decide(mut static_data: Option<StaticData>, context: &mut Context)
         &issuer_action_codes(context),
         context.terminal_environment(),
     );
-    torn_recovery::recover_or_generate(asked_for, static_data, context)
+    put_data_response::before_generate_ac(asked_for, static_data, context)
 }
 
 /// S456.25 to S456.28: whether CDA has what it needs, and the last of the static data.

@@ -45,6 +45,9 @@ pub enum Fault {
     /// The card answered faster than it says it can (SR1.19).
     RelayResistanceTooFast,
 
+    /// The terminal did not give what the PDOL asks for in time (S2.3).
+    TimeOutBeforeRecords,
+
     /// No response to READ RECORD (S4.4).
     NoRecordResponse(L1Error),
     /// Stopped by the terminal while the records were read (S4.7).
@@ -54,6 +57,12 @@ pub enum Fault {
     /// A record is malformed, or repeats an object (S4.25).
     RecordMalformed,
 
+    /// No response to GET DATA (S5.5).
+    NoGetDataResponse(L1Error),
+    /// The terminal did not let the transaction proceed in time (S6.3).
+    TimeOutAtFirstWrite,
+    /// No response to PUT DATA (S12.5).
+    NoPutDataResponse(L1Error),
     /// No response to READ RECORD in mag-stripe mode (S7.4).
     NoMagStripeRecordResponse(L1Error),
     /// Stopped by the terminal while the records of mag-stripe mode were read (S7.7).
@@ -160,6 +169,10 @@ impl Fault {
             Fault::RelayResistanceRefused(_) => ("SR1.11: relay resistance refused", OtherCard, StatusBytes),
             Fault::RelayResistanceMalformed => ("SR1.14: relay resistance data malformed", OtherCard, Parsing),
             Fault::RelayResistanceTooFast => ("SR1.19: faster than the card says it can be", OtherCard, CardDataError),
+            Fault::TimeOutBeforeRecords => ("S2.3: no PDOL data from the terminal in time", Silent, L2Error::Ok),
+            Fault::NoGetDataResponse(_) => ("S5.5: no response to GET DATA", PresentAgain, L2Error::Ok),
+            Fault::TimeOutAtFirstWrite => ("S6.3: the terminal did not let it proceed in time", Silent, L2Error::Ok),
+            Fault::NoPutDataResponse(_) => ("S12.5: no response to PUT DATA", PresentAgain, L2Error::Ok),
             Fault::NoRecordResponse(_) => ("S4.4: no response to READ RECORD", PresentAgain, L2Error::Ok),
             Fault::StoppedAtRecords => ("S4.7: stopped", Silent, L2Error::Ok),
             Fault::RecordRefused(_) => ("S4.9: READ RECORD refused", OtherCard, StatusBytes),
@@ -204,6 +217,8 @@ impl Fault {
             Fault::NoGpoResponse(l1)
             | Fault::NoRelayResistanceResponse(l1)
             | Fault::NoRecordResponse(l1)
+            | Fault::NoGetDataResponse(l1)
+            | Fault::NoPutDataResponse(l1)
             | Fault::NoRecoverAcResponse(l1)
             | Fault::NoMagStripeRecordResponse(l1)
             | Fault::NoChecksumResponse(l1)
@@ -212,6 +227,7 @@ impl Fault {
             | Fault::StoppedAtRelayResistance
             | Fault::StoppedAtRecords
             | Fault::StoppedAtMagStripeRecords => error.l3 = L3Error::Stop,
+            Fault::TimeOutBeforeRecords | Fault::TimeOutAtFirstWrite => error.l3 = L3Error::TimeOut,
             Fault::AmountMissing | Fault::MagStripeAmountMissing => error.l3 = L3Error::AmountNotPresent,
             Fault::GpoRefused(status)
             | Fault::RelayResistanceRefused(status)
@@ -233,6 +249,7 @@ impl Fault {
             Fault::FciMalformed
             | Fault::DfNameMissing
             | Fault::NoGpoResponse(_)
+            | Fault::TimeOutBeforeRecords
             | Fault::StoppedBeforeRecords
             | Fault::GpoRefused(_)
             | Fault::GpoMalformed

@@ -57,8 +57,10 @@ impl GenerateAcResponse {
         if !is_at_most(cid.cryptogram_type(), self.parameter.cryptogram_type()) {
             return Err(Fault::CryptogramTypeWrong);
         }
-        // S9.27
-        context.show(UiRequest::new(MessageId::ClearDisplay, Status::CardReadSuccessfully));
+        //= C-2 S9.26-27
+        if context.exchange.to_write_after.is_empty() {
+            context.show(UiRequest::new(MessageId::ClearDisplay, Status::CardReadSuccessfully));
+        }
         verification::verify(self, cid, response, context)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::card_response;
 use super::context::Context;
+use super::data_exchange::pdol_data::PdolData;
 use super::gpo_response::GpoResponse;
 use super::{Fault, State, torn_recovery};
 use crate::apdu::Command;
@@ -28,7 +29,22 @@ pub(super) fn start(start: &Start, context: &mut Context) -> Result<State, Fault
         context.field_off = Some(context.configuration.field_off_time);
     }
 
-    // S1.11 to S1.13
+    if is_pdol_data_missing(context) {
+        return Ok(PdolData::ask(context));
+    }
+    get_processing_options(context)
+}
+
+/// Whether the PDOL asks for objects that the terminal is yet to give; they are asked for then.
+//= C-2 S1.11-12, S2.7-10
+pub(super) fn is_pdol_data_missing(context: &mut Context) -> bool {
+    let pdol = context.database.value(dict::PDOL).unwrap_or_default();
+    context.exchange.need_what_is_empty(pdol, &context.database)
+}
+
+/// Sends GET PROCESSING OPTIONS.
+//= C-2 S1.13-14, S2.7-10
+pub(super) fn get_processing_options(context: &mut Context) -> Result<State, Fault> {
     let pdol = Dol::parse(context.database.value(dict::PDOL).unwrap_or_default()).map_err(|_| Fault::FciMalformed)?;
     if pdol.data_length() > MAX_PDOL_DATA {
         return Err(Fault::FciMalformed);

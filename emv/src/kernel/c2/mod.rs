@@ -13,6 +13,7 @@
 //! | `generate_ac_response` | S9 and S11, Waiting for Generate AC Response – 1 and – 2 |
 //! | `recover_ac_response` | S10, Waiting for Recover AC Response |
 //! | `verification` | S910, common processing after the cryptogram |
+//! | `data_exchange` | DEK and DET, and the states for them: S2, S5, S6, S12 and S15 |
 //! | `second_tap` | what both modes do where a phone is to be presented again |
 //! | `mag_stripe` | S7, S78, S13 and S14, mag-stripe mode |
 //! | `restrictions`, `cvm_selection`, `generate_ac` | procedures PRE, CVM and GAC |
@@ -24,6 +25,7 @@ mod card_response;
 mod configuration;
 mod context;
 mod cvm_selection;
+mod data_exchange;
 mod decision;
 mod fault;
 mod generate_ac;
@@ -68,12 +70,24 @@ pub struct Kernel2 {
 /// What the kernel waits for. A state is consumed by the signal that ends it.
 #[derive(Debug)]
 enum State {
+    /// S2.
+    PdolData(data_exchange::pdol_data::PdolData),
     /// S3.
     GpoResponse(gpo_response::GpoResponse),
     /// SR1.
     RelayResistanceResponse(relay_resistance_response::RelayResistanceResponse),
     /// S4.
     RecordResponse(record_response::RecordResponse),
+    /// S4'.
+    TerminateOnNextResponse,
+    /// S5.
+    GetDataResponse(data_exchange::get_data_response::GetDataResponse),
+    /// S6.
+    FirstWriteFlag(data_exchange::first_write_flag::FirstWriteFlag),
+    /// S12.
+    PutDataBefore(data_exchange::put_data_response::PutDataBefore),
+    /// S15.
+    PutDataAfter(data_exchange::put_data_response::PutDataAfter),
     /// S10.
     RecoverAcResponse(recover_ac_response::RecoverAcResponse),
     /// S9, and S11 where RECOVER AC was refused.
@@ -98,10 +112,12 @@ enum Signal<'a> {
     Response(Response<'a>),
     /// L1RSP: there is none.
     NoResponse(L1Error),
-    /// TIMEOUT.
-    TimeOut,
     /// STOP.
     Stop,
+    /// DET: the terminal's data.
+    Data(&'a [u8]),
+    /// TIMEOUT.
+    TimeOut,
 }
 
 impl Kernel2 {
@@ -122,8 +138,8 @@ impl Kernel2 {
             },
             Input::CardLost => Signal::NoResponse(L1Error::TimeOut),
             Input::Cancel => Signal::Stop,
+            Input::Data(objects) => Signal::Data(objects),
             Input::Deadline => Signal::TimeOut,
-            Input::Data(_) => return,
         };
         self.context.now = now;
         let state = mem::replace(&mut self.state, State::Finished);
@@ -139,6 +155,11 @@ impl Kernel2 {
 impl State {
     fn next(self, signal: Signal<'_>, context: &mut Context) -> Result<State, Fault> {
         match (self, signal) {
+            (State::PdolData(state), Signal::Data(objects)) => state.data(objects, context),
+            //= C-2 S2.1-4
+            (State::PdolData(_), Signal::TimeOut) => Err(Fault::TimeOutBeforeRecords),
+            (State::PdolData(_), Signal::Stop) => Err(Fault::StoppedBeforeRecords),
+
             (State::GpoResponse(state), Signal::Response(response)) => state.response(response, context),
             (State::GpoResponse(_), Signal::NoResponse(error)) => Err(Fault::NoGpoResponse(error)),
             (State::GpoResponse(_), Signal::Stop) => Err(Fault::StoppedBeforeRecords),
@@ -156,6 +177,32 @@ impl State {
             (State::RecordResponse(_), Signal::NoResponse(error)) => Err(Fault::NoRecordResponse(error)),
             (State::RecordResponse(_), Signal::Stop) => Err(Fault::StoppedAtRecords),
 
+            //= C-2 S4'.1-5
+            (State::TerminateOnNextResponse, Signal::Response(_) | Signal::NoResponse(_)) => {
+                Err(Fault::RecordMalformed)
+            }
+            (State::TerminateOnNextResponse, Signal::Stop) => Err(Fault::StoppedAtRecords),
+
+            (State::GetDataResponse(state), Signal::Response(response)) => state.response(response, context),
+            //= C-2 S5.4-8
+            (State::GetDataResponse(_), Signal::NoResponse(error)) => Err(Fault::NoGetDataResponse(error)),
+            (State::GetDataResponse(_), Signal::Stop) => Err(Fault::StoppedAtRecords),
+
+            (State::FirstWriteFlag(state), Signal::Data(objects)) => state.data(objects, context),
+            //= C-2 S6.1-4
+            (State::FirstWriteFlag(_), Signal::TimeOut) => Err(Fault::TimeOutAtFirstWrite),
+            (State::FirstWriteFlag(_), Signal::Stop) => Err(Fault::StoppedAtRecords),
+
+            (State::PutDataBefore(state), Signal::Response(response)) => state.response(response, context),
+            //= C-2 S12.1-7
+            (State::PutDataBefore(_), Signal::NoResponse(error)) => Err(Fault::NoPutDataResponse(error)),
+            (State::PutDataBefore(_), Signal::Stop) => Err(Fault::StoppedAtRecords),
+
+            (State::PutDataAfter(state), Signal::Response(response)) => {
+                Ok(state.answered(Some(response.status), context))
+            }
+            (State::PutDataAfter(state), Signal::NoResponse(_)) => Ok(state.answered(None, context)),
+
             (State::RecoverAcResponse(state), Signal::Response(response)) => state.response(response, context),
             //= C-2 S10.1-6
             (State::RecoverAcResponse(_), Signal::NoResponse(error)) => Err(Fault::NoRecoverAcResponse(error)),
@@ -163,7 +210,22 @@ impl State {
             (State::GenerateAcResponse(state), Signal::Response(response)) => state.response(response, context),
             (State::GenerateAcResponse(state), Signal::NoResponse(error)) => Err(state.no_response(error, context)),
             // The card may have decided already: the cryptogram is waited for.
-            (state @ (State::RecoverAcResponse(_) | State::GenerateAcResponse(_)), Signal::Stop) => Ok(state),
+            (
+                state @ (State::RecoverAcResponse(_) | State::GenerateAcResponse(_) | State::PutDataAfter(_)),
+                Signal::Stop,
+            ) => Ok(state),
+
+            (
+                state @ (State::GpoResponse(_)
+                | State::RelayResistanceResponse(_)
+                | State::RecordResponse(_)
+                | State::GetDataResponse(_)
+                | State::MagStripeRecordResponse(_)),
+                Signal::Data(objects),
+            ) => {
+                data_exchange::update(objects, context);
+                Ok(state)
+            }
 
             (State::MagStripeRecordResponse(state), Signal::Response(response)) => state.response(response, context),
             //= C-2 S7.4-6
@@ -189,7 +251,11 @@ impl State {
             (State::MagStripeDelay(delay), Signal::TimeOut) => delay.over(context),
             (state @ State::MagStripeDelay(_), _) => Ok(state),
 
-            (state, Signal::Sent | Signal::TimeOut) => Ok(state),
+            // Nothing waits for these.
+            (state, Signal::Data(_) | Signal::TimeOut | Signal::Sent) => Ok(state),
+            (state @ (State::PdolData(_) | State::FirstWriteFlag(_)), Signal::Response(_) | Signal::NoResponse(_)) => {
+                Ok(state)
+            }
             (State::Finished, _) => Ok(State::Finished),
         }
     }

@@ -3,11 +3,15 @@
 use alloc::collections::VecDeque;
 
 use super::context::Context;
+use super::data_exchange::get_data_response::GetDataResponse;
 use super::record_response::RecordResponse;
 use super::{Fault, State};
+use crate::apdu::Command;
 use crate::dict;
 use crate::fields::c2::KernelConfiguration;
 use crate::fields::{Afl, AflRecord, Aip, TerminalCapabilities, Tvr};
+use crate::oda::StaticData;
+use crate::tlv::Tag;
 
 /// The most records that are read. The book sets no bound; a card with more would hold the reader
 /// for as long as it likes, and none in use comes near it.
@@ -20,8 +24,59 @@ pub(super) const MAG_STRIPE_ENTRY: [u8; 4] = [0x08, 0x01, 0x01, 0x00];
 //= C-2 S3R1.4-7
 pub(super) fn start(context: &mut Context) -> Result<State, Fault> {
     let records = records(active_afl(context))?;
-    let cda = authenticates(context);
-    RecordResponse::first(records, cda, context).ok_or(Fault::AflInvalid)
+    let mut reading = Reading { to_read: records, static_data: None };
+    let first = reading.next(context).ok_or(Fault::AflInvalid)?;
+    context.exchange_data();
+    if authenticates(context) {
+        reading.static_data = Some(StaticData::new());
+    }
+    Ok(first.ask(reading, context))
+}
+
+/// What is yet to be read, and what was read that will be authenticated.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// Active AFL.
+    to_read: VecDeque<AflRecord>,
+    /// Static Data To Be Authenticated, where the ODA status is CDA.
+    pub(super) static_data: Option<StaticData>,
+}
+
+/// What the card is asked for next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// GET DATA.
+    Data(Tag),
+    /// READ RECORD.
+    Record(AflRecord),
+}
+
+impl Reading {
+    /// What is to be read next: what the terminal asked for, and then the records. Nothing where all is
+    /// read.
+    //= C-2 S3R1.1-3, S4.15-23, S5.9-18, S6.8-11
+    pub(super) fn next(&mut self, context: &mut Context) -> Option<Next> {
+        let tag = context.exchange.next_to_get();
+        tag.map(Next::Data).or_else(|| self.to_read.pop_front().map(Next::Record))
+    }
+}
+
+impl Next {
+    /// Sends the command.
+    pub(super) fn ask(self, reading: Reading, context: &mut Context) -> State {
+        context.transmit(self.command());
+        match self {
+            Next::Data(tag) => State::GetDataResponse(GetDataResponse { tag, reading }),
+            Next::Record(awaited) => State::RecordResponse(RecordResponse { awaited, reading }),
+        }
+    }
+
+    pub(super) fn command(&self) -> Command {
+        match *self {
+            Next::Data(tag) => Command::get_data(tag),
+            Next::Record(AflRecord { sfi, number, .. }) => Command::read_record(sfi, number),
+        }
+    }
 }
 
 /// The ODA status: whether CDA will be performed.

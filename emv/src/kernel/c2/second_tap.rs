@@ -6,10 +6,21 @@ use crate::fields::c2::{PosCardholderInteractionInformation, UiStatus};
 use crate::kernel::{Decision, MessageId, Outcome, StartPoint, Status, UiRequest};
 
 /// Says on the display what the phone wants, and has the phone presented again.
-//= C-2 S910.72-73, S910.79-80
 pub(super) fn ask(interaction: PosCardholderInteractionInformation, context: &mut Context) -> Outcome {
+    context.show(request(interaction, context));
+    outcome(interaction, context)
+}
+
+/// What the display says.
+pub(super) fn request(interaction: PosCardholderInteractionInformation, context: &Context) -> UiRequest {
     let (message, status) = phone_message(interaction, context);
-    context.show(UiRequest::new(message, status).held_for(context.configuration.message_hold_time));
+    UiRequest::new(message, status).held_for(context.configuration.message_hold_time)
+}
+
+/// The phone is presented again.
+//= C-2 S910.72-73, S910.79-80
+pub(super) fn outcome(interaction: PosCardholderInteractionInformation, context: &Context) -> Outcome {
+    let (message, _) = phone_message(interaction, context);
     let mut outcome = Outcome::new(Decision::EndApplication);
     outcome.start = Some(StartPoint::B);
     outcome.ui_on_restart = Some(context.in_language(UiRequest::new(message, Status::ReadyToRead)));

@@ -2,6 +2,7 @@
 //! (Book C-2, S910).
 
 use super::context::Context;
+use super::data_exchange::put_data_response;
 use super::generate_ac_response::GenerateAcResponse;
 use super::outcome::{self, DiscretionaryData};
 use super::{Fault, State, relay_resistance_track, second_tap};
@@ -113,16 +114,49 @@ fn valid(cryptogram: CryptogramType, context: &mut Context) -> State {
         .read::<PosCardholderInteractionInformation>(dict::POS_CARDHOLDER_INTERACTION_INFORMATION)
         .and_then(Result::ok)
         .filter(|interaction| interaction.needs_second_tap());
-    let mut outcome = match interaction {
-        Some(interaction) => second_tap::ask(interaction, context),
-        None => by_cryptogram(cryptogram, context),
+    let completion = match interaction {
+        Some(interaction) => Completion {
+            outcome: second_tap::outcome(interaction, context),
+            on_phone: Some(second_tap::request(interaction, context)),
+        },
+        None => Completion { outcome: by_cryptogram(cryptogram, context), on_phone: None },
     };
-    outcome.cvm = context.cvm;
-    outcome.receipt = context.receipt;
-    outcome.field_off = context.field_off;
-    outcome.data_record = Some(outcome::data_record(context));
-    outcome.discretionary_data = Some(outcome::discretionary_data(context, DiscretionaryData::Whole));
-    context.finish(outcome)
+    put_data_response::after_generate_ac(completion, context)
+}
+
+/// How the transaction ends once the last object is written to the card.
+#[derive(Debug)]
+pub(super) struct Completion {
+    outcome: Outcome,
+    /// What to show where the cardholder is to look at the phone.
+    on_phone: Option<UiRequest>,
+}
+
+impl Completion {
+    /// Ends the transaction, with nothing written.
+    //= C-2 S910.79-80
+    pub(super) fn finish(self, context: &mut Context) -> State {
+        if let Some(request) = self.on_phone {
+            context.show(request);
+        }
+        let mut outcome = self.outcome;
+        outcome.cvm = context.cvm;
+        outcome.receipt = context.receipt;
+        outcome.field_off = context.field_off;
+        outcome.data_record = Some(outcome::data_record(context));
+        outcome.discretionary_data = Some(outcome::discretionary_data(context, DiscretionaryData::Whole));
+        context.finish(outcome)
+    }
+
+    /// Ends the transaction after writing: only now may the card go.
+    //= C-2 S15.5-13
+    pub(super) fn finish_after_writing(mut self, context: &mut Context) -> State {
+        match &mut self.on_phone {
+            Some(request) => request.status = Status::CardReadSuccessfully,
+            None => context.show(UiRequest::new(MessageId::ClearDisplay, Status::CardReadSuccessfully)),
+        }
+        self.finish(context)
+    }
 }
 
 /// S910.74 and S910.75.
