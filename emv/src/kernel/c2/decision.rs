@@ -1,12 +1,13 @@
 //! S456, common processing once the records are read: what to ask the card for (Book C-2, S456).
 
+use super::balance::BalanceBefore;
 use super::context::Context;
 use super::data_exchange::first_write_flag::FirstWriteFlag;
 use super::data_exchange::put_data_response;
 use super::reading::{Next, Reading};
-use super::{Fault, State, cvm_selection, restrictions};
+use super::{Fault, State, balance, cvm_selection, restrictions};
 use crate::dict;
-use crate::fields::Tvr;
+use crate::fields::{Amount, Tvr};
 use crate::kernel::shared::{IssuerActionCodes, analyse};
 use crate::oda::{self, StaticData};
 
@@ -66,6 +67,19 @@ fn decide(mut static_data: Option<StaticData>, context: &mut Context) -> Result<
     let capabilities = configuration.terminal_capabilities(cvm_capability);
     context.database.set(dict::TERMINAL_CAPABILITIES, capabilities.as_bytes());
 
+    // S456.34
+    if balance::is_wanted(dict::BALANCE_READ_BEFORE_GEN_AC, context) {
+        return Ok(BalanceBefore { amount, static_data }.ask(context));
+    }
+    choose_cryptogram(amount, static_data, context)
+}
+
+/// The balance was read, where it is read before GENERATE AC: which cryptogram is asked for?
+pub(super) fn choose_cryptogram(
+    amount: Amount,
+    static_data: Option<StaticData>,
+    context: &mut Context,
+) -> Result<State, Fault> {
     // S456.35, S456.36
     restrictions::check(context);
     cvm_selection::select(amount, context)?;

@@ -104,6 +104,11 @@ pub enum Fault {
     /// CDOL1 or the CVM List is malformed.
     CardListMalformed,
 
+    /// No response to GET DATA for the balance before GENERATE AC (S16.1).
+    NoBalanceResponse(L1Error),
+    /// Stopped by the terminal while the balance was read (S16.6).
+    StoppedAtBalance,
+
     /// No response to RECOVER AC (S10.5).
     NoRecoverAcResponse(L1Error),
     /// No response to GENERATE AC (S9.5).
@@ -198,6 +203,8 @@ impl Fault {
             Fault::MandatoryDataMissing => ("S456.16: mandatory data missing", OtherCard, CardDataMissing),
             Fault::SdaTagListInvalid => ("S456.26: SDA Tag List invalid", OtherCard, CardDataError),
             Fault::CardListMalformed => ("CDOL1 or CVM List malformed", OtherCard, Parsing),
+            Fault::NoBalanceResponse(_) => ("S16.1: no response to GET DATA", PresentAgain, L2Error::Ok),
+            Fault::StoppedAtBalance => ("S16.6: stopped", Silent, L2Error::Ok),
             Fault::NoRecoverAcResponse(_) => ("S10.5: no response to RECOVER AC", PresentAgain, L2Error::Ok),
             Fault::NoGenerateAcResponse(_) => ("S9.5: no response to GENERATE AC", PresentAgain, L2Error::Ok),
             Fault::GenerateAcRefused(_) => ("S9.16: GENERATE AC refused", OtherCard, StatusBytes),
@@ -219,6 +226,7 @@ impl Fault {
             | Fault::NoRecordResponse(l1)
             | Fault::NoGetDataResponse(l1)
             | Fault::NoPutDataResponse(l1)
+            | Fault::NoBalanceResponse(l1)
             | Fault::NoRecoverAcResponse(l1)
             | Fault::NoMagStripeRecordResponse(l1)
             | Fault::NoChecksumResponse(l1)
@@ -226,6 +234,7 @@ impl Fault {
             Fault::StoppedBeforeRecords
             | Fault::StoppedAtRelayResistance
             | Fault::StoppedAtRecords
+            | Fault::StoppedAtBalance
             | Fault::StoppedAtMagStripeRecords => error.l3 = L3Error::Stop,
             Fault::TimeOutBeforeRecords | Fault::TimeOutAtFirstWrite => error.l3 = L3Error::TimeOut,
             Fault::AmountMissing | Fault::MagStripeAmountMissing => error.l3 = L3Error::AmountNotPresent,

@@ -1,6 +1,9 @@
 //! S9 and S11, Waiting for Generate AC Response – 1 and – 2 (Book C-2, S9 and S11). They differ in
 //! one thing: in S11 there is a Torn Temp Record, of a transaction that RECOVER AC did not recover.
 
+use zeroize::Zeroizing;
+
+use super::balance::{self, BalanceAfter};
 use super::card_response::{self, Refused};
 use super::context::Context;
 use super::{Fault, State, TornChange, torn_recovery, verification};
@@ -57,11 +60,31 @@ impl GenerateAcResponse {
         if !is_at_most(cid.cryptogram_type(), self.parameter.cryptogram_type()) {
             return Err(Fault::CryptogramTypeWrong);
         }
+        let answered = Answered { asked: self, cid };
+        // S9.25
+        if balance::is_wanted(dict::BALANCE_READ_AFTER_GEN_AC, context) {
+            let response = Zeroizing::new(response.to_vec());
+            return Ok(BalanceAfter { answered, response }.ask(context));
+        }
+        answered.go_on(response, context)
+    }
+}
+
+/// GENERATE AC or RECOVER AC was answered with a cryptogram of a kind that may be.
+#[derive(Debug)]
+pub(super) struct Answered {
+    asked: GenerateAcResponse,
+    cid: CryptogramInformationData,
+}
+
+impl Answered {
+    /// The balance was read, where it is read after GENERATE AC; `response` are the data of the answer.
+    pub(super) fn go_on(self, response: &[u8], context: &mut Context) -> Result<State, Fault> {
         //= C-2 S9.26-27
         if context.exchange.to_write_after.is_empty() {
             context.show(UiRequest::new(MessageId::ClearDisplay, Status::CardReadSuccessfully));
         }
-        verification::verify(self, cid, response, context)
+        verification::verify(self.asked, self.cid, response, context)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `decision` | S456, common processing after the records |
 //! | `generate_ac_response` | S9 and S11, Waiting for Generate AC Response – 1 and – 2 |
 //! | `recover_ac_response` | S10, Waiting for Recover AC Response |
+//! | `balance` | S16 and S17, Waiting for Pre- and for Post-Gen AC Balance |
 //! | `verification` | S910, common processing after the cryptogram |
 //! | `data_exchange` | DEK and DET, and the states for them: S2, S5, S6, S12 and S15 |
 //! | `second_tap` | what both modes do where a phone is to be presented again |
@@ -21,6 +22,7 @@
 //!
 //! What the card does wrong is a [`Fault`]; how each ends the transaction stands in one table.
 
+mod balance;
 mod card_response;
 mod configuration;
 mod context;
@@ -92,6 +94,10 @@ enum State {
     RecoverAcResponse(recover_ac_response::RecoverAcResponse),
     /// S9, and S11 where RECOVER AC was refused.
     GenerateAcResponse(generate_ac_response::GenerateAcResponse),
+    /// S16.
+    BalanceBefore(balance::BalanceBefore),
+    /// S17.
+    BalanceAfter(balance::BalanceAfter),
     /// S7.
     MagStripeRecordResponse(mag_stripe::MagStripeRecordResponse),
     /// S13.
@@ -226,6 +232,16 @@ impl State {
                 data_exchange::update(objects, context);
                 Ok(state)
             }
+
+            (State::BalanceBefore(state), Signal::Response(response)) => state.response(response, context),
+            //= C-2 S16.1-3
+            (State::BalanceBefore(_), Signal::NoResponse(error)) => Err(Fault::NoBalanceResponse(error)),
+            //= C-2 S16.6
+            (State::BalanceBefore(_), Signal::Stop) => Err(Fault::StoppedAtBalance),
+            (State::BalanceAfter(state), Signal::Response(response)) => state.response(response, context),
+            (State::BalanceAfter(state), Signal::NoResponse(_)) => state.go_on(context),
+            //= C-2 S17.3
+            (state @ State::BalanceAfter(_), Signal::Stop) => Ok(state),
 
             (State::MagStripeRecordResponse(state), Signal::Response(response)) => state.response(response, context),
             //= C-2 S7.4-6

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::data_exchange::put_data_response;
 use super::generate_ac_response::GenerateAcResponse;
 use super::outcome::{self, DiscretionaryData};
-use super::{Fault, State, relay_resistance_track, second_tap};
+use super::{Fault, State, balance, relay_resistance_track, second_tap};
 use crate::dict;
 use crate::fields::c2::{PosCardholderInteractionInformation, ThirdPartyData};
 use crate::fields::{
@@ -177,8 +177,9 @@ fn by_cryptogram(cryptogram: CryptogramType, context: &Context) -> Outcome {
             _ => (Decision::Declined, not_ready(MessageId::NotAuthorised).held_for(hold_time)),
         },
     };
+    let value = balance::shown(context).filter(|_| decision == Decision::Approved);
     let mut outcome = Outcome::new(decision);
-    outcome.ui_on_outcome = Some(context.in_language(request));
+    outcome.ui_on_outcome = Some(context.in_language(UiRequest { value, ..request }));
     outcome
 }
 

@@ -1,6 +1,8 @@
 //! S78, common processing once the records of mag-stripe mode are read: what the card is asked to
 //! compute a checksum over (Book C-2, S78).
 
+use alloc::boxed::Box;
+
 use super::completion::Asked;
 use super::tracks::Tracks;
 use super::{ChecksumResponse1, ChecksumResponse2, Context, Fault, State};
@@ -20,6 +22,7 @@ pub(super) fn ask(tracks: Tracks, context: &mut Context) -> Result<State, Fault>
     if amount > context.transaction_limit() {
         return Err(Fault::MagStripeTransactionLimitExceeded);
     }
+    let tracks = Box::new(tracks);
     let unpredictable_number = draw_unpredictable_number(tracks.un_digits(), context);
     // S78.16
     if !context.on_device_cvm() {

@@ -1,6 +1,8 @@
 //! What S13 and S14 have in common: reading the card's answer, and the ways in which it ends the
 //! transaction (Book C-2, S13 and S14).
 
+use alloc::boxed::Box;
+
 use super::delay::{Delay, Ending};
 use super::tracks::{Computed, Tracks};
 use super::{Context, Fault, State};
@@ -16,7 +18,7 @@ use crate::tlv::Tag;
 /// COMPUTE CRYPTOGRAPHIC CHECKSUM was sent.
 #[derive(Debug)]
 pub(super) struct Asked {
-    pub(super) tracks: Tracks,
+    pub(super) tracks: Box<Tracks>,
     pub(super) unpredictable_number: u32,
     pub(super) amount: Amount,
 }
