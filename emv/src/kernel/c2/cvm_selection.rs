@@ -8,6 +8,7 @@ use crate::kernel::Cvm;
 use crate::kernel::shared::CvmTransaction;
 
 /// Chooses how the cardholder is verified. `amount` is Amount, Authorised.
+//= C-2 CVM.1-4, CVM.5-6, CVM.7-8
 pub(super) fn select(amount: Amount, context: &mut Context) -> Result<(), Fault> {
     // CVM.1 to CVM.4
     if context.on_device_cvm() {
@@ -37,12 +38,14 @@ pub(super) fn select(amount: Amount, context: &mut Context) -> Result<(), Fault>
     Ok(())
 }
 
-/// CVM.9 to CVM.25: the first rule whose condition holds and whose method is supported; a rule that
-/// can't be carried out ends the walk unless it says that the next one may be tried.
+/// The first rule whose condition holds and whose method is supported; a rule that can't be carried out
+/// ends the walk unless it says that the next one may be tried, and there is one.
+//= C-2 CVM.9-13, CVM.15-16, CVM.17, CVM.19-21
 fn walk(list: &CvmList, amount: Amount, context: &mut Context) {
     let capabilities = terminal_capabilities(context);
     let transaction = cvm_transaction(amount, context);
-    for &rule in list.rules() {
+    let mut rules = list.rules().iter().peekable();
+    while let Some(&rule) = rules.next() {
         let method = rule.method();
         let supported = is_supported(method, capabilities);
         // CVM.10 to CVM.14
@@ -57,16 +60,16 @@ fn walk(list: &CvmList, amount: Amount, context: &mut Context) {
         if supported {
             return perform(rule, context);
         }
-        // CVM.19
-        if !rule.continues_if_unsuccessful() {
-            // CVM.22 to CVM.25
+        // CVM.19 to CVM.21
+        if !rule.continues_if_unsuccessful() || rules.peek().is_none() {
             return fail(Some(rule).filter(|_| method == CvMethod::Fail), context);
         }
     }
     fail(None, context);
 }
 
-/// CVM.18.
+/// A method that is supported.
+//= C-2 CVM.18
 fn perform(rule: CvRule, context: &mut Context) {
     let (cvm, result) = match rule.method() {
         CvMethod::OnlinePin => (Cvm::OnlinePin, CvmResult::Unknown),
@@ -81,7 +84,8 @@ fn perform(rule: CvRule, context: &mut Context) {
     }
 }
 
-/// CVM.14, CVM.22 to CVM.25: no method could be carried out, or a rule said that this is a failure.
+/// No method could be carried out, or a rule said that this is a failure.
+//= C-2 CVM.14, CVM.22-25
 fn fail(rule: Option<CvRule>, context: &mut Context) {
     let results = match rule {
         Some(rule) => CvmResults::of(rule.alone(), CvmResult::Failed),

@@ -80,8 +80,6 @@ enum State {
     RelayResistanceResponse(relay_resistance_response::RelayResistanceResponse),
     /// S4.
     RecordResponse(record_response::RecordResponse),
-    /// S4'.
-    TerminateOnNextResponse,
     /// S5.
     GetDataResponse(data_exchange::get_data_response::GetDataResponse),
     /// S6.
@@ -182,12 +180,6 @@ impl State {
             (State::RecordResponse(state), Signal::Response(response)) => state.response(response, context),
             (State::RecordResponse(_), Signal::NoResponse(error)) => Err(Fault::NoRecordResponse(error)),
             (State::RecordResponse(_), Signal::Stop) => Err(Fault::StoppedAtRecords),
-
-            //= C-2 S4'.1-5
-            (State::TerminateOnNextResponse, Signal::Response(_) | Signal::NoResponse(_)) => {
-                Err(Fault::RecordMalformed)
-            }
-            (State::TerminateOnNextResponse, Signal::Stop) => Err(Fault::StoppedAtRecords),
 
             (State::GetDataResponse(state), Signal::Response(response)) => state.response(response, context),
             //= C-2 S5.4-8

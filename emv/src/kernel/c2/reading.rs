@@ -59,6 +59,11 @@ impl Reading {
         let tag = context.exchange.next_to_get();
         tag.map(Next::Data).or_else(|| self.to_read.pop_front().map(Next::Record))
     }
+
+    /// Leaves the records that were not read yet.
+    pub(super) fn skip_records(&mut self) {
+        self.to_read.clear();
+    }
 }
 
 impl Next {
@@ -71,7 +76,7 @@ impl Next {
         }
     }
 
-    pub(super) fn command(&self) -> Command {
+    fn command(&self) -> Command {
         match *self {
             Next::Data(tag) => Command::get_data(tag),
             Next::Record(AflRecord { sfi, number, .. }) => Command::read_record(sfi, number),

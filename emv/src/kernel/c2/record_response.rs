@@ -1,12 +1,13 @@
-//! S4, Waiting for EMV Read Record Response, and S4', Terminate on Next RA (Book C-2, S4).
+//! S4, Waiting for EMV Read Record Response (Book C-2, S4).
 
 use super::context::Context;
 use super::reading::Reading;
 use super::{Fault, State, card_response, decision};
 use crate::apdu::Response;
 use crate::dict;
-use crate::fields::c2::{DsSlotManagementControl, IdsStatus};
+use crate::fields::c2::{DsSlotManagementControl, IdsStatus, KernelConfiguration};
 use crate::fields::{AflRecord, Tvr};
+use crate::tlv::Tag;
 
 /// READ RECORD was sent.
 #[derive(Debug)]
@@ -18,26 +19,50 @@ pub(super) struct RecordResponse {
 /// The most static data that are kept for authentication (Book C-2, Annex A).
 const MAX_STATIC_DATA: usize = 2048;
 
+/// What a transaction without CDA needs of the card's records (S4.37).
+const NEEDED_WITHOUT_CDA: &[Tag] = &[
+    dict::APPLICATION_EXPIRATION_DATE,
+    dict::PAN,
+    dict::PAN_SEQUENCE_NUMBER,
+    dict::APPLICATION_USAGE_CONTROL,
+    dict::CVM_LIST,
+    dict::ISSUER_ACTION_CODE_DEFAULT,
+    dict::ISSUER_ACTION_CODE_DENIAL,
+    dict::ISSUER_ACTION_CODE_ONLINE,
+    dict::ISSUER_COUNTRY_CODE,
+    dict::TRACK_2_EQUIVALENT_DATA,
+    dict::CDOL1,
+];
+
 impl RecordResponse {
-    /// RA. The next command is on its way before the record is looked at: where the record is
-    /// malformed, its answer is waited for.
+    /// RA.
     //= C-2 S4.9-10, S4.24-27
     pub(super) fn response(mut self, response: Response<'_>, context: &mut Context) -> Result<State, Fault> {
         if !response.status.is_success() {
             return Err(Fault::RecordRefused(response.status));
         }
-        let next = self.reading.next(context);
-        if card_response::store_record(&mut context.database, self.awaited.sfi, response.data).is_err() {
-            let Some(next) = next else { return Err(Fault::RecordMalformed) };
-            context.transmit(next.command());
-            return Ok(State::TerminateOnNextResponse);
-        }
+        card_response::store_record(&mut context.database, self.awaited.sfi, response.data)
+            .map_err(|_| Fault::RecordMalformed)?;
         need_what_lists_ask_for(context);
         self.authenticate(response.data, context);
+        if self.has_all_it_needs(context) {
+            self.reading.skip_records();
+        }
+        let next = self.reading.next(context);
         decision::go_on(next, self.reading, context)
     }
 
-    /// S4.34 and S4.35: a signed record becomes part of the data to be authenticated.
+    /// Whether the rest of the records can be left: without CDA nobody looks at what the data below
+    /// were certified with.
+    //= C-2 S4.36-38
+    fn has_all_it_needs(&self, context: &Context) -> bool {
+        self.reading.static_data.is_none()
+            && !context.configuration.kernel.has(KernelConfiguration::READ_ALL_RECORDS_EVEN_WHEN_NO_CDA)
+            && NEEDED_WITHOUT_CDA.iter().all(|tag| context.database.value(*tag).is_some())
+    }
+
+    /// A signed record becomes part of the data to be authenticated.
+    //= C-2 S4.34-35
     fn authenticate(&mut self, record: &[u8], context: &mut Context) {
         let AflRecord { sfi, signed, .. } = self.awaited;
         if let Some(static_data) = self.reading.static_data.as_mut().filter(|_| signed) {

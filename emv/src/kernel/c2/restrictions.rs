@@ -7,25 +7,26 @@ use crate::kernel::shared::{ServiceRequest, TransactionKind, is_service_allowed}
 
 /// Sets the bits of the Terminal Verification Results for whatever the application is not meant for.
 /// A date that is no date counts against the card.
+//= C-2 PRE.1-3, PRE.4-6, PRE.7-8, PRE.9
 pub(super) fn check(context: &mut Context) {
-    // PRE.1, PRE.2
+    // PRE.1 to PRE.3
     let card_version = context.database.value(dict::APPLICATION_VERSION_NUMBER_CARD);
     if card_version.is_some_and(|card| context.database.value(dict::APPLICATION_VERSION_NUMBER_TERMINAL) != Some(card))
     {
         context.set_tvr(Tvr::DIFFERENT_APPLICATION_VERSIONS);
     }
-    // PRE.3, PRE.4
+    // PRE.4 to PRE.6
     let today = context.transaction.date;
     let effective = context.read::<Date>(dict::APPLICATION_EFFECTIVE_DATE);
     if effective.is_some_and(|date| date.is_ok_and(|date| date > today) || date.is_err()) {
         context.set_tvr(Tvr::APPLICATION_NOT_YET_EFFECTIVE);
     }
-    // PRE.5, PRE.6
+    // PRE.7, PRE.8
     let expiry = context.read::<Date>(dict::APPLICATION_EXPIRATION_DATE);
     if !expiry.is_some_and(|date| date.is_ok_and(|date| date >= today)) {
         context.set_tvr(Tvr::EXPIRED_APPLICATION);
     }
-    // PRE.7 and on
+    // PRE.9 to PRE.29
     if let Some(Ok(auc)) = context.read::<Auc>(dict::APPLICATION_USAGE_CONTROL)
         && !is_service_allowed(auc, &request(context))
     {

@@ -28,6 +28,7 @@ pub struct IssuerActionCodes {
 ///
 /// A terminal that is online only asks for an ARQC unless the transaction is to be denied; one that
 /// is offline only follows the default codes instead of the online ones.
+//= C-2 TAA.1-3, TAA.4-5, TAA.6, TAA.7-12, TAA.13-18
 pub fn analyse(
     tvr: Tvr,
     terminal: &ActionCodes,

@@ -50,6 +50,7 @@ impl ServiceRequest {
 }
 
 /// Whether the Application Usage Control allows it.
+//= C-2 PRE.10-13, PRE.14-19, PRE.20-24, PRE.25-29
 pub fn is_service_allowed(auc: Auc, request: &ServiceRequest) -> bool {
     let place = if request.at_atm { Auc::ATMS } else { Auc::TERMINALS_OTHER_THAN_ATMS };
     if !auc.has(place) {
