@@ -11,6 +11,7 @@ use crate::tlv::{Tag, Tlv, Tlvs};
 pub(super) struct Refused;
 
 /// Stores every primitive object of a response that is one object.
+//= C-2 4.1.1
 pub(super) fn store(database: &mut Database, response: &[u8]) -> Result<(), Refused> {
     let object = Tlv::parse(response).map_err(|_| Refused)?;
     if object.tag.is_constructed() {
@@ -139,6 +140,7 @@ mod tests {
         template(dict::READ_RECORD_RESPONSE_MESSAGE_TEMPLATE, objects)
     }
 
+    //= test C-2 4.1.1
     #[test]
     fn known_objects_are_stored_and_unknown_ones_passed_over() {
         let mut database = Database::new();
@@ -165,6 +167,7 @@ mod tests {
         assert_eq!(store(&mut database, &twice), Err(Refused));
     }
 
+    //= test C-2 4.1.1
     #[test]
     fn an_object_of_a_wrong_length_is_refused() {
         assert_eq!(store(&mut Database::new(), &record(&[(dict::ATC, &[1])])), Err(Refused));
@@ -179,6 +182,7 @@ mod tests {
         assert!(!database.is_present(dict::TERMINAL_ACTION_CODE_DENIAL));
     }
 
+    //= test C-2 4.1.1
     #[test]
     fn an_object_in_the_wrong_template_is_refused() {
         let mut database = Database::new();
@@ -195,6 +199,7 @@ mod tests {
         assert_eq!(store(&mut Database::new(), &two), Err(Refused));
     }
 
+    //= test C-2 S3.10-12, S9.18-20
     #[test]
     fn format_1_is_cut_into_its_objects() {
         let objects = [(dict::AIP, Some(2)), (dict::AFL, None)];

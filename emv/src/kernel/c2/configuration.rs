@@ -161,6 +161,7 @@ const DEFAULTS: &[(Tag, &[u8])] = &[
 ];
 
 impl Configuration {
+    //= C-2 A.1
     /// Reads a configuration from its objects. What the book defines a default for and the objects
     /// don't hold, or hold empty, has that default.
     ///
@@ -283,6 +284,7 @@ mod tests {
 
     use super::*;
 
+    //= test C-2 A.1
     #[test]
     fn without_objects_the_defaults_of_the_book_hold() {
         let configuration = Configuration::from_objects(&Database::new()).unwrap();
@@ -307,6 +309,7 @@ mod tests {
         assert_eq!(configuration.objects.value(dict::APPLICATION_VERSION_NUMBER_TERMINAL), Some(&[0x00, 0x02][..]));
     }
 
+    //= test C-2 A.1
     #[test]
     fn an_empty_object_takes_its_default_and_others_stay_empty() {
         let mut objects = Database::new();

@@ -45,6 +45,7 @@ pub(super) struct Context {
 }
 
 impl Context {
+    //= C-2 S1.9
     /// The objects of the terminal, of the configuration and of the transaction, the later above the
     /// earlier, and those that the kernel itself initialises (Book C-2, S1.9 and S1.16).
     pub(super) fn new(profile: Arc<Profile>, configuration: Arc<Configuration>, start: &Start, now: Instant) -> Self {

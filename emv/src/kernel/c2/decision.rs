@@ -40,23 +40,23 @@ pub(super) fn go_on(next: Option<Next>, reading: Reading, context: &mut Context)
 
 /// All is read. `static_data` is there where the ODA status is CDA.
 fn decide(mut static_data: Option<StaticData>, context: &mut Context) -> Result<State, Fault> {
-    // S456.12, S456.13
+    //= C-2 S456.12-13
     let amount = context.transaction.amount_authorised.ok_or(Fault::AmountMissing)?;
-    // S456.14, S456.15
+    //= C-2 S456.14-15
     if amount > context.transaction_limit() {
         return Err(Fault::TransactionLimitExceeded);
     }
-    // S456.16, S456.17
+    //= C-2 S456.16-17
     let mandatory = [dict::APPLICATION_EXPIRATION_DATE, dict::PAN, dict::CDOL1];
     if mandatory.iter().any(|tag| context.database.value(*tag).is_none()) {
         return Err(Fault::MandatoryDataMissing);
     }
     context.answer_terminal_at_last();
-    // S456.24 to S456.28
+    //= C-2 S456.24-28
     if let Some(static_data) = &mut static_data {
         prepare_cda(static_data, context)?;
     }
-    // S456.30 to S456.33
+    //= C-2 S456.30-33
     let configuration = &context.configuration;
     let cvm_capability = if amount > configuration.cvm_required_limit {
         context.receipt = true;
@@ -67,7 +67,7 @@ fn decide(mut static_data: Option<StaticData>, context: &mut Context) -> Result<
     let capabilities = configuration.terminal_capabilities(cvm_capability);
     context.database.set(dict::TERMINAL_CAPABILITIES, capabilities.as_bytes());
 
-    // S456.34
+    //= C-2 S456.34
     if balance::is_wanted(dict::BALANCE_READ_BEFORE_GEN_AC, context) {
         return Ok(BalanceBefore { amount, static_data }.ask(context));
     }
@@ -80,14 +80,14 @@ pub(super) fn choose_cryptogram(
     static_data: Option<StaticData>,
     context: &mut Context,
 ) -> Result<State, Fault> {
-    // S456.35, S456.36
+    //= C-2 S456.35-36
     restrictions::check(context);
     cvm_selection::select(amount, context)?;
-    // S456.37, S456.38
+    //= C-2 S456.37-38
     if amount > context.configuration.floor_limit {
         context.set_tvr(Tvr::EXCEEDS_FLOOR_LIMIT);
     }
-    // S456.39
+    //= C-2 S456.39
     let asked_for = analyse(
         context.tvr(),
         &context.configuration.action_codes,

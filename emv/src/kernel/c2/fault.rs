@@ -286,6 +286,7 @@ impl Fault {
 
 impl Context {
     /// Ends the transaction as the book says for this fault.
+    //= C-2 S1.8, S3.90, S910.50-53
     pub(super) fn fail(&mut self, fault: Fault) -> State {
         let Ruling { rule, ending, l2 } = fault.ruling();
         self.record(Event::CardFault(rule));

@@ -12,6 +12,7 @@ use crate::tlv::Dol;
 
 /// Sends GENERATE AC. `asked_for` is what terminal action analysis decided; `static_data` is there
 /// where the ODA status is CDA.
+//= C-2 GAC.29
 pub(super) fn prepare(
     asked_for: CryptogramType,
     static_data: Option<StaticData>,
@@ -19,14 +20,15 @@ pub(super) fn prepare(
 ) -> Result<State, Fault> {
     let cda = static_data.is_some() && !context.tvr().has(Tvr::CDA_FAILED);
     let parameter = if cda {
-        // GAC.24, GAC.25, GAC.27
+        //= C-2 GAC.20-21, GAC.24-25, GAC.27
         let signed = asked_for != CryptogramType::Aac || signs_any_cryptogram(context);
         reference_control_parameter(asked_for, signed)
     } else if context.on_device_cvm() {
-        // GAC.22, GAC.23: what a phone says of its holder counts only if it is signed.
+        //= C-2 GAC.22-23
+        // What a phone says of its holder counts only if it is signed.
         reference_control_parameter(CryptogramType::Aac, false)
     } else {
-        // GAC.26
+        //= C-2 GAC.26
         reference_control_parameter(asked_for, false)
     };
     let [reference_control] = *parameter.as_bytes();

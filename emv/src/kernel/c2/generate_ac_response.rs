@@ -42,26 +42,26 @@ impl GenerateAcResponse {
         if let Some(record) = context.torn_temp_record.clone() {
             context.change_torn_log(TornChange::Settled(record));
         }
-        // S9.16, S9.17
+        //= C-2 S9.16-17
         if !response.status.is_success() {
             return Err(Fault::GenerateAcRefused(response.status));
         }
-        // S9.18 to S9.20
+        //= C-2 S9.18-20
         store(&response, context).map_err(|_| Fault::GenerateAcMalformed)?;
         self.answered(response.data, context)
     }
 
     /// The response to GENERATE AC or RECOVER AC was stored; `response` are its data.
     pub(super) fn answered(self, response: &[u8], context: &mut Context) -> Result<State, Fault> {
-        // S9.21, S9.22
+        //= C-2 S9.21-22
         let cid = context.read::<CryptogramInformationData>(dict::CRYPTOGRAM_INFORMATION_DATA).and_then(Result::ok);
         let cid = cid.filter(|_| context.database.value(dict::ATC).is_some()).ok_or(Fault::GenerateAcDataMissing)?;
-        // S9.23, S9.24
+        //= C-2 S9.23-24
         if !is_at_most(cid.cryptogram_type(), self.parameter.cryptogram_type()) {
             return Err(Fault::CryptogramTypeWrong);
         }
         let answered = Answered { asked: self, cid };
-        // S9.25
+        //= C-2 S9.25
         if balance::is_wanted(dict::BALANCE_READ_AFTER_GEN_AC, context) {
             let response = Zeroizing::new(response.to_vec());
             return Ok(BalanceAfter { answered, response }.ask(context));
@@ -118,6 +118,7 @@ fn is_at_most(cryptogram: CryptogramType, asked_for: CryptogramType) -> bool {
 mod tests {
     use super::*;
 
+    //= test C-2 S9.23-24
     #[test]
     fn a_card_may_lower_what_it_was_asked_for_and_never_raise_it() {
         use CryptogramType::*;

@@ -17,7 +17,7 @@ const MAX_PDOL_DATA: usize = 252;
 /// ACT.
 pub(super) fn start(start: &Start, context: &mut Context) -> Result<State, Fault> {
     torn_recovery::clean(context);
-    // S1.7
+    //= C-2 S1.7
     card_response::store(&mut context.database, &start.fci).map_err(|_| Fault::FciMalformed)?;
     if context.database.value(dict::DF_NAME).is_none() {
         return Err(Fault::DfNameMissing);

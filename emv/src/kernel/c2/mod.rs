@@ -165,7 +165,9 @@ impl State {
             (State::PdolData(_), Signal::Stop) => Err(Fault::StoppedBeforeRecords),
 
             (State::GpoResponse(state), Signal::Response(response)) => state.response(response, context),
+            //= C-2 S3.4-5
             (State::GpoResponse(_), Signal::NoResponse(error)) => Err(Fault::NoGpoResponse(error)),
+            //= C-2 S3.6-7
             (State::GpoResponse(_), Signal::Stop) => Err(Fault::StoppedBeforeRecords),
 
             (State::RelayResistanceResponse(state), Signal::Sent) => Ok(state.sent(context.now)),
@@ -178,7 +180,9 @@ impl State {
             (State::RelayResistanceResponse(_), Signal::Stop) => Err(Fault::StoppedAtRelayResistance),
 
             (State::RecordResponse(state), Signal::Response(response)) => state.response(response, context),
+            //= C-2 S4.4-6
             (State::RecordResponse(_), Signal::NoResponse(error)) => Err(Fault::NoRecordResponse(error)),
+            //= C-2 S4.7-8
             (State::RecordResponse(_), Signal::Stop) => Err(Fault::StoppedAtRecords),
 
             (State::GetDataResponse(state), Signal::Response(response)) => state.response(response, context),

@@ -86,6 +86,7 @@ pub(super) enum DiscretionaryData {
 }
 
 /// The data record as the objects stand.
+//= C-2 4.7.1
 pub(super) fn data_record(context: &Context) -> Record {
     context.database.record(DATA_RECORD).into()
 }
@@ -97,7 +98,7 @@ pub(super) fn mag_stripe_data_record(context: &Context) -> Record {
 }
 
 /// The discretionary data as the objects stand.
-//= C-2 4.7.4
+//= C-2 4.7.3, 4.7.4
 pub(super) fn discretionary_data(context: &Context, which: DiscretionaryData) -> Record {
     let tags = match which {
         DiscretionaryData::ErrorAlone => &[dict::ERROR_INDICATION],

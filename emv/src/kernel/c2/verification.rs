@@ -23,7 +23,7 @@ pub(super) fn verify(
     response: &[u8],
     context: &mut Context,
 ) -> Result<State, Fault> {
-    // S9.28
+    //= C-2 S9.28
     if context.database.value(dict::SIGNED_DYNAMIC_APPLICATION_DATA).is_some() {
         with_cda(state.static_data.unwrap_or_default(), response, context)?;
     } else {
@@ -32,7 +32,8 @@ pub(super) fn verify(
     Ok(valid(cid.cryptogram_type(), context))
 }
 
-/// S910.1 to S910.7.
+/// There is a signature: it must verify.
+//= C-2 S910.1-4, S910.7
 fn with_cda(static_data: StaticData, response: &[u8], context: &mut Context) -> Result<(), Fault> {
     let verified = verify_cda(&static_data, response, context);
     context.record(Event::OfflineDataAuthentication {
@@ -87,7 +88,8 @@ fn verify_relay_resistance(signed: &CombinedDynamicData, context: &Context) -> R
     if signed.remaining().ends_with(&exchanged) { Ok(()) } else { Err(oda::Fault::RelayResistanceData) }
 }
 
-/// S910.30 to S910.39: a signature that was asked for must be there; only a refusal may lack it.
+/// There is no signature: one that was asked for must be there; only a refusal may lack it.
+//= C-2 S910.30-31, S910.32-37
 fn without_cda(
     cid: CryptogramInformationData,
     parameter: ReferenceControlParameter,
@@ -108,7 +110,8 @@ fn without_cda(
     Ok(())
 }
 
-/// S910.70 to S910.81: the cryptogram counts.
+/// The cryptogram counts.
+//= C-2 S910.70-71
 fn valid(cryptogram: CryptogramType, context: &mut Context) -> State {
     let interaction = context
         .read::<PosCardholderInteractionInformation>(dict::POS_CARDHOLDER_INTERACTION_INFORMATION)
@@ -134,7 +137,7 @@ pub(super) struct Completion {
 
 impl Completion {
     /// Ends the transaction, with nothing written.
-    //= C-2 S910.79-80
+    //= C-2 S910.79-80, S910.81
     pub(super) fn finish(self, context: &mut Context) -> State {
         if let Some(request) = self.on_phone {
             context.show(request);
@@ -159,7 +162,8 @@ impl Completion {
     }
 }
 
-/// S910.74 and S910.75.
+/// What a cryptogram means, and what is shown for it.
+//= C-2 S910.74, S910.75
 fn by_cryptogram(cryptogram: CryptogramType, context: &Context) -> Outcome {
     let hold_time = context.configuration.message_hold_time;
     let not_ready = |message| UiRequest::new(message, Status::NotReady);

@@ -75,6 +75,7 @@ mod tests {
         IssuerActionCodes { denial: none, online: none, default: none }
     }
 
+    //= test C-2 TAA.1-3
     #[test]
     fn denial_comes_first_whoever_asks_for_it() {
         let terminal = ActionCodes { denial: floor_limit(), online: floor_limit(), ..NONE };
@@ -85,6 +86,7 @@ mod tests {
         }
     }
 
+    //= test C-2 TAA.7-12
     #[test]
     fn a_terminal_that_can_do_both_goes_online_where_a_code_asks_for_it() {
         let asks = ActionCodes { online: floor_limit(), ..NONE };
@@ -96,11 +98,13 @@ mod tests {
         assert_eq!(of(floor_limit(), &NONE, &issuer_none()), CryptogramType::Tc);
     }
 
+    //= test C-2 TAA.4-5
     #[test]
     fn an_online_only_terminal_always_goes_online() {
         assert_eq!(analyse(Tvr::default(), &NONE, &issuer_none(), ONLINE_ONLY), CryptogramType::Arqc);
     }
 
+    //= test C-2 TAA.6, TAA.13-18
     #[test]
     fn an_offline_only_terminal_follows_the_default_codes() {
         let terminal = ActionCodes { default: floor_limit(), ..NONE };
@@ -109,6 +113,7 @@ mod tests {
         assert_eq!(analyse(floor_limit(), &online, &issuer_none(), OFFLINE_ONLY), CryptogramType::Tc);
     }
 
+    //= test C-2 TAA.7-12, TAA.13-18
     #[test]
     fn absent_issuer_codes_deny_nothing_and_let_any_result_decide_otherwise() {
         let absent = IssuerActionCodes::default();

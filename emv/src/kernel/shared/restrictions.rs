@@ -81,6 +81,7 @@ mod tests {
         Auc::default().with(Auc::TERMINALS_OTHER_THAN_ATMS)
     }
 
+    //= test C-2 PRE.10-13, PRE.14-19
     #[test]
     fn the_place_is_looked_at_even_where_the_country_is_unknown() {
         let anywhere = ServiceRequest { domestic: None, ..PURCHASE };
@@ -90,6 +91,7 @@ mod tests {
         assert!(is_service_allowed(Auc::default().with(Auc::ATMS), &ServiceRequest { at_atm: true, ..anywhere }));
     }
 
+    //= test C-2 PRE.20-24
     #[test]
     fn goods_or_services_will_do_for_a_purchase() {
         let abroad = ServiceRequest { domestic: Some(false), ..PURCHASE };
@@ -105,6 +107,7 @@ mod tests {
         }
     }
 
+    //= test C-2 PRE.14-19, PRE.25-29
     #[test]
     fn cash_and_cashback_have_their_own_bits() {
         let cash = ServiceRequest { kind: TransactionKind::Cash, ..PURCHASE };
@@ -117,6 +120,7 @@ mod tests {
         assert!(is_service_allowed(shops(), &other));
     }
 
+    //= test C-2 PRE.10-13
     #[test]
     fn an_atm_is_unattended_belongs_to_a_bank_and_gives_cash() {
         let cash = AdditionalTerminalCapabilities::default().with(AdditionalTerminalCapabilities::CASH);
