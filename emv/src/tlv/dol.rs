@@ -75,6 +75,18 @@ impl<'a> Dol<'a> {
         }
         data
     }
+
+    /// The same, but the last value is not filled: what a DSDOL asks for ends where the data do
+    /// (Book C-2, 4.1.4).
+    pub fn build_open_ended<'v>(&self, mut lookup: impl FnMut(Tag) -> Option<&'v [u8]>) -> Vec<u8> {
+        let filled = self.iter().last().map_or(0, |DolEntry { tag, length }| {
+            let value = if tag.is_constructed() { None } else { lookup(tag) };
+            length.saturating_sub(value.unwrap_or(&[]).len())
+        });
+        let mut data = self.build(lookup);
+        data.truncate(data.len() - filled);
+        data
+    }
 }
 
 /// Appends `value` in exactly `length` bytes. Numeric values keep their right-hand digits and are
@@ -128,6 +140,21 @@ mod tests {
         let dol = Dol::parse(&[0x9F, 0x02, 0x06, 0x70, 0x02, 0x9F, 0x37, 0x04]).unwrap();
         let data = dol.build(|tag| (tag != dict::UNPREDICTABLE_NUMBER).then_some(&[0x11, 0x22][..]));
         assert_eq!(data, [0, 0, 0, 0, 0x11, 0x22, 0, 0, 0, 0, 0, 0]);
+    }
+
+    //= test C-2 GAC.45-48
+    #[test]
+    fn the_last_value_of_an_open_ended_list_is_not_filled() {
+        let built = |list: &[u8], last: &'static [u8]| {
+            let lookup = |tag| if tag == dict::DS_ODS_TERM { Some(last) } else { Some(&[0x11][..]) };
+            Dol::parse(list).unwrap().build_open_ended(lookup)
+        };
+        let dsdol = [0xDF, 0x62, 0x02, 0xDF, 0x63, 0x04];
+        assert_eq!(built(&dsdol, &[1, 2]), [0x11, 0, 1, 2]);
+        assert_eq!(built(&dsdol, &[1, 2, 3, 4]), [0x11, 0, 1, 2, 3, 4]);
+        assert_eq!(built(&dsdol, &[1, 2, 3, 4, 5]), [0x11, 0, 1, 2, 3, 4]);
+        assert_eq!(built(&dsdol, &[]), [0x11, 0]);
+        assert_eq!(built(&[], &[1]), []);
     }
 
     #[test]

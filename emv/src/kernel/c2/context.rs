@@ -62,7 +62,9 @@ impl Context {
         database.set(dict::MOBILE_SUPPORT_INDICATOR, mobile.as_bytes());
         database.set(dict::ERROR_INDICATION, &ErrorIndication::default().to_bytes());
         database.set(dict::RRP_COUNTER, &[0x00]);
+        database.set(dict::IDS_STATUS, &[0x00]);
         database.set(dict::DS_SUMMARY_STATUS, &[0x00]);
+        database.set(dict::DS_DIGEST_H, &[0x00; 8]);
         database.set(dict::POST_GEN_AC_PUT_DATA_STATUS, &[0x00]);
         database.set(dict::PRE_GEN_AC_PUT_DATA_STATUS, &[0x00]);
         let exchange = DataExchange::new(&database);

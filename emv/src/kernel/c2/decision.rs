@@ -5,7 +5,7 @@ use super::context::Context;
 use super::data_exchange::first_write_flag::FirstWriteFlag;
 use super::data_exchange::put_data_response;
 use super::reading::{Next, Reading};
-use super::{Fault, State, balance, cvm_selection, restrictions};
+use super::{Fault, State, balance, cvm_selection, data_storage, restrictions};
 use crate::dict;
 use crate::fields::{Amount, Tvr};
 use crate::kernel::shared::{IssuerActionCodes, analyse};
@@ -51,6 +51,7 @@ fn decide(mut static_data: Option<StaticData>, context: &mut Context) -> Result<
     if mandatory.iter().any(|tag| context.database.value(*tag).is_none()) {
         return Err(Fault::MandatoryDataMissing);
     }
+    data_storage::check_card(context)?;
     context.answer_terminal_at_last();
     //= C-2 S456.24-28
     if let Some(static_data) = &mut static_data {

@@ -2,6 +2,7 @@
 
 use super::State;
 use super::context::Context;
+use super::data_storage;
 use super::outcome::{self, DiscretionaryData};
 use crate::apdu::StatusWord;
 use crate::dict;
@@ -99,6 +100,8 @@ pub enum Fault {
     TransactionLimitExceeded,
     /// Application Expiration Date, PAN or CDOL1 is missing (S456.16).
     MandatoryDataMissing,
+    /// The card's data storage is another card's (S456.20).
+    DsIdWrong,
     /// The Static Data Authentication Tag List holds something else than the AIP (S456.26).
     SdaTagListInvalid,
     /// CDOL1 or the CVM List is malformed.
@@ -109,6 +112,12 @@ pub enum Fault {
     /// Stopped by the terminal while the balance was read (S16.6).
     StoppedAtBalance,
 
+    /// The terminal gave data to store, but not for which cryptogram (GAC.6).
+    DsDataMissing,
+    /// The terminal's data can't be stored with the cryptogram that is asked for (GAC.11).
+    DsNoMatchingCryptogram,
+    /// No response to a GENERATE AC that had data stored (S9.6).
+    NoGenerateAcResponseToData(L1Error),
     /// No response to RECOVER AC (S10.5).
     NoRecoverAcResponse(L1Error),
     /// No response to GENERATE AC (S9.5).
@@ -124,6 +133,12 @@ pub enum Fault {
 
     /// Combined data authentication failed (S910.7).
     CdaFailed(oda::Fault),
+    /// The card signed no summary of what it stores (S910.8, S910.14).
+    DsSummaryMissing,
+    /// The data that were read are not those that the card stores (S910.10, S11.48).
+    DsReadFailed,
+    /// The card did not store what it was given, and must have (S910.18).
+    DsWriteFailed,
     /// The Application Cryptogram is missing (S910.30).
     CryptogramMissing,
     /// The signature that was asked for is missing (S910.35, S910.36).
@@ -201,6 +216,15 @@ impl Fault {
             Fault::AmountMissing => ("S456.12: amount missing", Silent, L2Error::Ok),
             Fault::TransactionLimitExceeded => ("S456.14: transaction limit exceeded", SelectNext, MaxLimitExceeded),
             Fault::MandatoryDataMissing => ("S456.16: mandatory data missing", OtherCard, CardDataMissing),
+            Fault::DsIdWrong => ("S456.20: data storage of another card", OtherCard, CardDataError),
+            Fault::DsDataMissing => ("GAC.6: data to store without their cryptogram", OtherCard, L2Error::IdsDataError),
+            Fault::DsNoMatchingCryptogram => {
+                ("GAC.11: data to store for another cryptogram", OtherCard, L2Error::IdsNoMatchingAc)
+            }
+            Fault::NoGenerateAcResponseToData(_) => ("S9.6: no response to data to store", OtherCard, L2Error::Ok),
+            Fault::DsSummaryMissing => ("S910.8: summary of stored data missing", OtherCard, CardDataMissing),
+            Fault::DsReadFailed => ("S910.10: stored data are not those read", OtherCard, L2Error::IdsReadError),
+            Fault::DsWriteFailed => ("S910.18: data not stored", OtherCard, L2Error::IdsWriteError),
             Fault::SdaTagListInvalid => ("S456.26: SDA Tag List invalid", OtherCard, CardDataError),
             Fault::CardListMalformed => ("CDOL1 or CVM List malformed", OtherCard, Parsing),
             Fault::NoBalanceResponse(_) => ("S16.1: no response to GET DATA", PresentAgain, L2Error::Ok),
@@ -228,6 +252,7 @@ impl Fault {
             | Fault::NoPutDataResponse(l1)
             | Fault::NoBalanceResponse(l1)
             | Fault::NoRecoverAcResponse(l1)
+            | Fault::NoGenerateAcResponseToData(l1)
             | Fault::NoMagStripeRecordResponse(l1)
             | Fault::NoChecksumResponse(l1)
             | Fault::NoGenerateAcResponse(l1) => error.l1 = l1,
@@ -314,8 +339,9 @@ impl Context {
             }
             Ending::SelectNext | Ending::TryAgain | Ending::Silent => {}
         }
+        let is_answer_invalid = ending == Ending::OtherCard && fault != Fault::DsWriteFailed;
         //= C-2 S11.91-92
-        if let Some(record) = self.torn_temp_record.as_ref().filter(|_| ending == Ending::OtherCard)
+        if let Some(record) = self.torn_temp_record.as_ref().filter(|_| is_answer_invalid)
             && record.wrote_data()
         {
             self.database.set(dict::TORN_RECORD, record.to_record().as_bytes());
@@ -323,6 +349,10 @@ impl Context {
         outcome.cvm = self.cvm;
         outcome.receipt = self.receipt;
         outcome.field_off = self.field_off.filter(|_| ending != Ending::SelectNext);
+        //= C-2 S9.6-8, S910.51-53
+        if is_answer_invalid && data_storage::writes(self) {
+            outcome.data_record = Some(outcome::data_record(self));
+        }
         self.set_error(fault.error_indication(l2, message));
         outcome.discretionary_data = Some(outcome::discretionary_data(self, fault.discretionary_data()));
         self.finish(outcome)

@@ -1,6 +1,9 @@
-//! Prepare GENERATE AC Command (Book C-2, GAC), for a card without data storage.
+//! Prepare GENERATE AC Command (Book C-2, GAC).
+
+use alloc::vec::Vec;
 
 use super::context::Context;
+use super::data_storage::{self, Writing};
 use super::generate_ac_response::GenerateAcResponse;
 use super::{Fault, State};
 use crate::apdu::Command;
@@ -18,7 +21,41 @@ pub(super) fn prepare(
     static_data: Option<StaticData>,
     context: &mut Context,
 ) -> Result<State, Fault> {
-    let cda = static_data.is_some() && !context.tvr().has(Tvr::CDA_FAILED);
+    let (parameter, stored) = ask(asked_for, static_data.is_some(), context)?;
+    let [reference_control] = *parameter.as_bytes();
+    context.database.set(dict::REFERENCE_CONTROL_PARAMETER, &[reference_control]);
+
+    // GAC.29, GAC.47
+    let cdol1 = Dol::parse(context.database.value(dict::CDOL1).unwrap_or_default());
+    let mut data = context.database.dol_data(cdol1.map_err(|_| Fault::CardListMalformed)?);
+    context.database.set(dict::CDOL1_RELATED_DATA, &data);
+    if let Some(stored) = stored {
+        data.extend(stored);
+        if data.len() > Dol::MAX_DATA {
+            return Err(Fault::CardListMalformed);
+        }
+        data_storage::note_writing(context);
+    }
+    context.transmit(Command::generate_ac(reference_control, &data));
+    Ok(State::GenerateAcResponse(GenerateAcResponse { parameter, static_data }))
+}
+
+/// What the card is asked for, and the data that it is to store.
+fn ask(
+    asked_for: CryptogramType,
+    is_cda: bool,
+    context: &mut Context,
+) -> Result<(ReferenceControlParameter, Option<Vec<u8>>), Fault> {
+    let cda = is_cda && !context.tvr().has(Tvr::CDA_FAILED);
+    //= C-2 GAC.1-2
+    if cda && data_storage::reads(context) {
+        return Ok(match Writing::decide(asked_for, context)? {
+            Writing::Nothing => (reference_control_parameter(asked_for, true), None),
+            Writing::Data(cryptogram) => {
+                (reference_control_parameter(cryptogram, true), Some(data_storage::data_to_write(context)?))
+            }
+        });
+    }
     let parameter = if cda {
         //= C-2 GAC.20-21, GAC.24-25, GAC.27
         let signed = asked_for != CryptogramType::Aac || signs_any_cryptogram(context);
@@ -31,15 +68,7 @@ pub(super) fn prepare(
         //= C-2 GAC.26
         reference_control_parameter(asked_for, false)
     };
-    let [reference_control] = *parameter.as_bytes();
-    context.database.set(dict::REFERENCE_CONTROL_PARAMETER, &[reference_control]);
-
-    // GAC.29
-    let cdol1 = Dol::parse(context.database.value(dict::CDOL1).unwrap_or_default());
-    let data = context.database.dol_data(cdol1.map_err(|_| Fault::CardListMalformed)?);
-    context.database.set(dict::CDOL1_RELATED_DATA, &data);
-    context.transmit(Command::generate_ac(reference_control, &data));
-    Ok(State::GenerateAcResponse(GenerateAcResponse { parameter, static_data }))
+    Ok((parameter, None))
 }
 
 fn reference_control_parameter(asked_for: CryptogramType, signed: bool) -> ReferenceControlParameter {

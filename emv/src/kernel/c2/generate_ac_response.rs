@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::balance::{self, BalanceAfter};
 use super::card_response::{self, Refused};
 use super::context::Context;
-use super::{Fault, State, TornChange, torn_recovery, verification};
+use super::{Fault, State, TornChange, data_storage, torn_recovery, verification};
 use crate::apdu::Response;
 use crate::dict;
 use crate::fields::c2::L1Error;
@@ -25,13 +25,15 @@ pub(super) struct GenerateAcResponse {
 
 impl GenerateAcResponse {
     /// L1RSP: the transaction is torn.
-    //= C-2 S9.5, S9.9-15, S11.11-17
+    //= C-2 S9.5, S9.6-8, S9.9-15, S11.11-17
     pub(super) fn no_response(self, error: L1Error, context: &mut Context) -> Fault {
         if torn_recovery::is_supported(context) {
             if let Some(earlier) = context.torn_temp_record.take_if(|record| !record.wrote_data()) {
                 context.change_torn_log(TornChange::Settled(earlier));
             }
             torn_recovery::remember(context);
+        } else if data_storage::writes(context) {
+            return Fault::NoGenerateAcResponseToData(error);
         }
         Fault::NoGenerateAcResponse(error)
     }

@@ -4,7 +4,7 @@ use super::card_response;
 use super::context::Context;
 use super::data_exchange::pdol_data::PdolData;
 use super::gpo_response::GpoResponse;
-use super::{Fault, State, torn_recovery};
+use super::{Fault, State, data_storage, torn_recovery};
 use crate::apdu::Command;
 use crate::dict;
 use crate::fields::c2::ApplicationCapabilitiesInformation;
@@ -29,6 +29,7 @@ pub(super) fn start(start: &Start, context: &mut Context) -> Result<State, Fault
         context.field_off = Some(context.configuration.field_off_time);
     }
 
+    data_storage::start(context);
     if is_pdol_data_missing(context) {
         return Ok(PdolData::ask(context));
     }

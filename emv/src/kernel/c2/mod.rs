@@ -14,6 +14,7 @@
 //! | `recover_ac_response` | S10, Waiting for Recover AC Response |
 //! | `balance` | S16 and S17, Waiting for Pre- and for Post-Gen AC Balance |
 //! | `verification` | S910, common processing after the cryptogram |
+//! | `data_storage` | an operator's data in the card |
 //! | `data_exchange` | DEK and DET, and the states for them: S2, S5, S6, S12 and S15 |
 //! | `second_tap` | what both modes do where a phone is to be presented again |
 //! | `mag_stripe` | S7, S78, S13 and S14, mag-stripe mode |
@@ -28,6 +29,7 @@ mod configuration;
 mod context;
 mod cvm_selection;
 mod data_exchange;
+mod data_storage;
 mod decision;
 mod fault;
 mod generate_ac;

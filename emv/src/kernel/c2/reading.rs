@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use super::context::Context;
 use super::data_exchange::get_data_response::GetDataResponse;
 use super::record_response::RecordResponse;
-use super::{Fault, State};
+use super::{Fault, State, data_storage};
 use crate::apdu::Command;
 use crate::dict;
 use crate::fields::c2::KernelConfiguration;
@@ -26,6 +26,7 @@ pub(super) fn start(context: &mut Context) -> Result<State, Fault> {
     let records = records(active_afl(context))?;
     let mut reading = Reading { to_read: records, static_data: None };
     let first = reading.next(context).ok_or(Fault::AflInvalid)?;
+    data_storage::tell_stored_data(context);
     context.exchange_data();
     if authenticates(context) {
         reading.static_data = Some(StaticData::new());
@@ -89,7 +90,7 @@ impl Next {
 fn authenticates(context: &mut Context) -> bool {
     let card = context.aip().has(Aip::CDA_SUPPORTED);
     let terminal = context.configuration.terminal_capabilities(Default::default()).has(TerminalCapabilities::CDA);
-    let cda = card && terminal;
+    let cda = (card && terminal) || data_storage::reads(context);
     if !cda {
         context.set_tvr(Tvr::OFFLINE_DATA_AUTHENTICATION_NOT_PERFORMED);
     }

@@ -2,10 +2,10 @@
 
 use super::context::Context;
 use super::reading::Reading;
-use super::{Fault, State, card_response, decision};
+use super::{Fault, State, card_response, data_storage, decision};
 use crate::apdu::Response;
 use crate::dict;
-use crate::fields::c2::{DsSlotManagementControl, IdsStatus, KernelConfiguration};
+use crate::fields::c2::{DsSlotManagementControl, KernelConfiguration};
 use crate::fields::{AflRecord, Tvr};
 use crate::tlv::Tag;
 
@@ -78,12 +78,11 @@ impl RecordResponse {
 /// does, if the card's slot may be written.
 //= C-2 S4.28-33
 fn need_what_lists_ask_for(context: &mut Context) {
+    let reads = data_storage::reads(context);
+    let slot = context.read::<DsSlotManagementControl>(dict::DS_SLOT_MANAGEMENT_CONTROL).and_then(Result::ok);
     let Context { database, exchange, .. } = &mut *context;
     exchange.need_what_is_empty(database.value(dict::CDOL1).unwrap_or_default(), database);
-    let bits = |tag| database.value(tag);
-    let reads = bits(dict::IDS_STATUS).and_then(|status| IdsStatus::try_from(status).ok()).unwrap_or_default();
-    let slot = bits(dict::DS_SLOT_MANAGEMENT_CONTROL).and_then(|slot| DsSlotManagementControl::try_from(slot).ok());
-    if reads.has(IdsStatus::READ) && !slot.is_some_and(|slot| slot.has(DsSlotManagementControl::LOCKED_SLOT)) {
+    if reads && !slot.is_some_and(|slot| slot.has(DsSlotManagementControl::LOCKED_SLOT)) {
         exchange.need_what_is_empty(database.value(dict::DSDOL).unwrap_or_default(), database);
     }
 }

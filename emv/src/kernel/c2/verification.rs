@@ -5,7 +5,7 @@ use super::context::Context;
 use super::data_exchange::put_data_response;
 use super::generate_ac_response::GenerateAcResponse;
 use super::outcome::{self, DiscretionaryData};
-use super::{Fault, State, balance, relay_resistance_track, second_tap};
+use super::{Fault, State, balance, data_storage, relay_resistance_track, second_tap};
 use crate::dict;
 use crate::fields::c2::{PosCardholderInteractionInformation, ThirdPartyData};
 use crate::fields::{
@@ -44,7 +44,8 @@ fn with_cda(static_data: StaticData, response: &[u8], context: &mut Context) -> 
         Ok(signed) => {
             context.database.set(dict::APPLICATION_CRYPTOGRAM, &signed.application_cryptogram);
             context.database.set(dict::ICC_DYNAMIC_NUMBER, signed.icc_dynamic_number());
-            Ok(())
+            data_storage::take(signed.remaining(), context);
+            data_storage::check(context)
         }
         Err(fault) => {
             context.set_tvr(Tvr::CDA_FAILED);
@@ -88,7 +89,8 @@ fn verify_relay_resistance(signed: &CombinedDynamicData, context: &Context) -> R
     if signed.remaining().ends_with(&exchanged) { Ok(()) } else { Err(oda::Fault::RelayResistanceData) }
 }
 
-/// There is no signature: one that was asked for must be there; only a refusal may lack it.
+/// There is no signature: one that was asked for must be there; only a refusal may lack it, where no stored
+/// data were read.
 //= C-2 S910.30-31, S910.32-37
 fn without_cda(
     cid: CryptogramInformationData,
@@ -101,7 +103,7 @@ fn without_cda(
     let refused = cid.cryptogram_type() == CryptogramType::Aac;
     let refusal_asked_for = parameter.cryptogram_type() == CryptogramType::Aac;
     let signature_asked_for = parameter.has(ReferenceControlParameter::CDA_REQUESTED);
-    if signature_asked_for && (!refused || refusal_asked_for) {
+    if (signature_asked_for && (!refused || refusal_asked_for)) || (refused && data_storage::reads(context)) {
         return Err(Fault::SignatureMissing);
     }
     if !refused {
