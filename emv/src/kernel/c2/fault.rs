@@ -76,6 +76,8 @@ pub enum Fault {
     MagStripeDataMissing,
     /// The tracks, or what says how to fill them in, can't be (S7.22).
     MagStripeDataInvalid,
+    /// The terminal did not let mag-stripe mode proceed in time (S8.1).
+    TimeOutAtMagStripeFirstWrite,
     /// The terminal gave no amount, in mag-stripe mode (S78.8).
     MagStripeAmountMissing,
     /// The amount is above the Reader Contactless Transaction Limit, in mag-stripe mode (S78.10).
@@ -203,6 +205,9 @@ impl Fault {
             Fault::MagStripeRecordMalformed => ("S7.12: record malformed", OtherCard, Parsing),
             Fault::MagStripeDataMissing => ("S7.20: mandatory data missing", OtherCard, CardDataMissing),
             Fault::MagStripeDataInvalid => ("S7.22: tracks or their layout invalid", OtherCard, CardDataError),
+            Fault::TimeOutAtMagStripeFirstWrite => {
+                ("S8.1: the terminal did not let it proceed in time", Silent, L2Error::Ok)
+            }
             Fault::MagStripeAmountMissing => ("S78.8: amount missing", Silent, L2Error::Ok),
             Fault::MagStripeTransactionLimitExceeded => {
                 ("S78.10: transaction limit exceeded", SelectNext, MaxLimitExceeded)
@@ -261,7 +266,9 @@ impl Fault {
             | Fault::StoppedAtRecords
             | Fault::StoppedAtBalance
             | Fault::StoppedAtMagStripeRecords => error.l3 = L3Error::Stop,
-            Fault::TimeOutBeforeRecords | Fault::TimeOutAtFirstWrite => error.l3 = L3Error::TimeOut,
+            Fault::TimeOutBeforeRecords | Fault::TimeOutAtFirstWrite | Fault::TimeOutAtMagStripeFirstWrite => {
+                error.l3 = L3Error::TimeOut
+            }
             Fault::AmountMissing | Fault::MagStripeAmountMissing => error.l3 = L3Error::AmountNotPresent,
             Fault::GpoRefused(status)
             | Fault::RelayResistanceRefused(status)
@@ -296,6 +303,7 @@ impl Fault {
             | Fault::MagStripeRecordMalformed
             | Fault::MagStripeDataMissing
             | Fault::MagStripeDataInvalid
+            | Fault::TimeOutAtMagStripeFirstWrite
             | Fault::MagStripeAmountMissing
             | Fault::MagStripeTransactionLimitExceeded
             | Fault::UdolMalformed

@@ -100,6 +100,8 @@ enum State {
     BalanceAfter(balance::BalanceAfter),
     /// S7.
     MagStripeRecordResponse(mag_stripe::MagStripeRecordResponse),
+    /// S8.
+    MagStripeFirstWriteFlag(mag_stripe::MagStripeFirstWriteFlag),
     /// S13.
     ChecksumResponse1(mag_stripe::ChecksumResponse1),
     /// S14.
@@ -224,6 +226,7 @@ impl State {
                 | State::RelayResistanceResponse(_)
                 | State::RecordResponse(_)
                 | State::GetDataResponse(_)
+                | State::BalanceBefore(_)
                 | State::MagStripeRecordResponse(_)),
                 Signal::Data(objects),
             ) => {
@@ -249,6 +252,12 @@ impl State {
             //= C-2 S7.7-8
             (State::MagStripeRecordResponse(_), Signal::Stop) => Err(Fault::StoppedAtMagStripeRecords),
 
+            (State::MagStripeFirstWriteFlag(state), Signal::Data(objects)) => state.data(objects, context),
+            //= C-2 S8.1-2
+            (State::MagStripeFirstWriteFlag(_), Signal::TimeOut) => Err(Fault::TimeOutAtMagStripeFirstWrite),
+            //= C-2 S8.3-4
+            (State::MagStripeFirstWriteFlag(_), Signal::Stop) => Err(Fault::StoppedAtMagStripeRecords),
+
             (State::ChecksumResponse1(state), Signal::Response(response)) => {
                 state.response(response, context).or_else(|fault| Ok(Delay::before(Ending::Fault(fault), context)))
             }
@@ -267,9 +276,10 @@ impl State {
 
             // Nothing waits for these.
             (state, Signal::Data(_) | Signal::TimeOut | Signal::Sent) => Ok(state),
-            (state @ (State::PdolData(_) | State::FirstWriteFlag(_)), Signal::Response(_) | Signal::NoResponse(_)) => {
-                Ok(state)
-            }
+            (
+                state @ (State::PdolData(_) | State::FirstWriteFlag(_) | State::MagStripeFirstWriteFlag(_)),
+                Signal::Response(_) | Signal::NoResponse(_),
+            ) => Ok(state),
             (State::Finished, _) => Ok(State::Finished),
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn is_given_by_terminal(tag: Tag, database: &Database) -> bool {
 
 /// Takes the terminal's objects: lists are added to, objects take the place of earlier values. What is
 /// no list of objects, or no value of the book's length, is passed over.
-//= C-2 S2.5-6, S3.1-3, S4.1-3, S5.1-2, S6.5-7
+//= C-2 S2.5-6, S3.1-3, S4.1-3, S5.1-2, S6.5-7, S7.1-3, S16.5
 pub(in super::super) fn update(objects: &[u8], context: &mut Context) {
     for object in Tlvs::parse(objects).into_iter().flatten() {
         match object.tag {

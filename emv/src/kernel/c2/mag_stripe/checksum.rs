@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 
 use super::completion::Asked;
 use super::tracks::Tracks;
-use super::{ChecksumResponse1, ChecksumResponse2, Context, Fault, State};
+use super::{ChecksumResponse1, ChecksumResponse2, Context, Fault, MagStripeFirstWriteFlag, State};
 use crate::apdu::Command;
 use crate::dict;
 use crate::fields::Amount;
@@ -13,16 +13,30 @@ use crate::fields::c2::MobileSupportIndicator;
 use crate::kernel::Cvm;
 use crate::tlv::Dol;
 
+/// Asks for the checksum once the terminal has seen what it wants to see.
+//= C-2 S78.1-7
+pub(super) fn go_on(tracks: Box<Tracks>, context: &mut Context) -> Result<State, Fault> {
+    match context.database.get(dict::PROCEED_TO_FIRST_WRITE_FLAG) {
+        Some([]) => context.exchange.need(dict::PROCEED_TO_FIRST_WRITE_FLAG),
+        Some([0]) => {}
+        _ => return ask(tracks, context),
+    }
+    context.exchange_data();
+    context.start_timer();
+    Ok(State::MagStripeFirstWriteFlag(MagStripeFirstWriteFlag(tracks)))
+}
+
 /// Asks for the checksum.
 //= C-2 S78.8-9, S78.10-11, S78.16, S78.19-20
-pub(super) fn ask(tracks: Tracks, context: &mut Context) -> Result<State, Fault> {
+fn ask(tracks: Box<Tracks>, context: &mut Context) -> Result<State, Fault> {
     // S78.8
     let amount = context.transaction.amount_authorised.ok_or(Fault::MagStripeAmountMissing)?;
     // S78.10
     if amount > context.transaction_limit() {
         return Err(Fault::MagStripeTransactionLimitExceeded);
     }
-    let tracks = Box::new(tracks);
+    //= C-2 S78.12-14
+    context.answer_terminal_at_last();
     let unpredictable_number = draw_unpredictable_number(tracks.un_digits(), context);
     // S78.16
     if !context.on_device_cvm() {

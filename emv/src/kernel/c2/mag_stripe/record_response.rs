@@ -1,5 +1,6 @@
 //! S7, Waiting for Mag-stripe Read Record Response (Book C-2, S7).
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use super::tracks::Tracks;
@@ -29,6 +30,8 @@ impl MagStripeRecordResponse {
         let active = if afl.starts_with(&reading::MAG_STRIPE_ENTRY) { &reading::MAG_STRIPE_ENTRY } else { afl };
         let mut to_read = reading::records(active)?;
         let awaited = to_read.pop_front().ok_or(Fault::AflInvalid)?;
+        //= C-2 S3.76-78
+        context.exchange_data();
         Ok(MagStripeRecordResponse { awaited, to_read }.wait(context))
     }
 
@@ -51,6 +54,8 @@ impl MagStripeRecordResponse {
         // S7.11 to S7.13
         card_response::store_record(&mut context.database, self.awaited.sfi, response.data)
             .map_err(|_| Fault::MagStripeRecordMalformed)?;
+        //= C-2 S7.14-15
+        context.exchange.need_what_is_empty(context.database.value(dict::UDOL).unwrap_or_default(), &context.database);
         // S7.16 to S7.19
         if let Some(awaited) = self.to_read.pop_front() {
             return Ok(MagStripeRecordResponse { awaited, ..self }.wait(context));
@@ -61,7 +66,7 @@ impl MagStripeRecordResponse {
         }
         let tracks = Tracks::read(&context.database).ok_or(Fault::MagStripeDataInvalid)?;
         store_discretionary_data(&tracks, context);
-        checksum::ask(tracks, context)
+        checksum::go_on(Box::new(tracks), context)
     }
 }
 
