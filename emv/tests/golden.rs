@@ -105,6 +105,26 @@ proptest! {
     }
 
     #[test]
+    fn no_answer_of_a_card_is_too_much_for_relay_resistance(spoilt in prop::collection::vec(spoilt(), 9)) {
+        ends_well("c2-relay-repeated.json", "Cda Ok(())", &spoilt)?;
+    }
+
+    #[test]
+    fn no_answer_of_a_card_is_too_much_for_balance_reading(spoilt in prop::collection::vec(spoilt(), 8)) {
+        ends_well("c2-balance-before-and-after.json", "Cda Ok(())", &spoilt)?;
+    }
+
+    #[test]
+    fn no_answer_of_a_card_is_too_much_for_mag_stripe_mode(spoilt in prop::collection::vec(spoilt(), 4)) {
+        ends_well("c2-mag-stripe-online.json", "", &spoilt)?;
+    }
+
+    #[test]
+    fn no_answer_of_a_phone_is_too_much_for_mag_stripe_mode(spoilt in prop::collection::vec(spoilt(), 4)) {
+        ends_well("c2-mag-stripe-phone-verified.json", "", &spoilt)?;
+    }
+
+    #[test]
     fn no_answer_of_a_card_is_too_much_for_kernel_3(spoilt in prop::collection::vec(spoilt(), 7)) {
         ends_well("c3-approved-offline.json", "Fdda Ok(())", &spoilt)?;
     }
@@ -120,7 +140,7 @@ fn ends_well(scenario: &str, verified: &str, spoilt: &[Spoilt]) -> Result<(), Te
         Some(spoilt) => spoilt.spoil(answer),
         None => answer,
     });
-    prop_assert!(came["commands"].as_array().unwrap().len() <= 130);
+    prop_assert!(came["commands"].as_array().unwrap().len() <= 135);
     if came["outcome"] == "Approved" {
         prop_assert_eq!(&came["authentication"], &json!([verified]));
     }
