@@ -14,7 +14,7 @@ const RELAY_RESISTANCE_DATA: usize = 14;
 /// Takes DS Summary 2 and 3 out of what the card signed behind the hash code.
 //= C-2 S910.3-3.1
 pub(in crate::kernel::c2) fn take(signed: &[u8], context: &mut Context) {
-    let length = match version(context) {
+    let length = match version(context).filter(|_| reads(context)) {
         Some(Version::One) => 8,
         Some(Version::Two) => 16,
         None => return,
@@ -28,37 +28,46 @@ pub(in crate::kernel::c2) fn take(signed: &[u8], context: &mut Context) {
 }
 
 /// Compares the summaries, and says in DS Summary Status what they show.
-//= C-2 S910.5, S910.8-12, S910.13-19, S11.47-49
+//= C-2 S910.5
 pub(in crate::kernel::c2) fn check(context: &mut Context) -> Result<(), Fault> {
     if !reads(context) {
         return Ok(());
     }
-    let database = &context.database;
-    let read = database.value(dict::DS_SUMMARY_1);
-    let torn = context.torn_temp_record.as_ref().filter(|record| record.wrote_data());
-    if torn.is_some_and(|record| record.get(dict::DS_SUMMARY_1) != read) {
-        return Err(Fault::DsReadFailed);
-    }
-    let before = database.value(dict::DS_SUMMARY_2).ok_or(Fault::DsSummaryMissing)?;
-    if read != Some(before) {
-        return Err(Fault::DsReadFailed);
-    }
-    let after = database.value(dict::DS_SUMMARY_3);
-    let written = after.is_some_and(|after| after != before);
-    let is_after_missing = after.is_none();
+    check_read(context)?;
     let status = DsSummaryStatus::default().with(DsSummaryStatus::SUCCESSFUL_READ);
     context.database.set(dict::DS_SUMMARY_STATUS, status.as_bytes());
     if !writes(context) {
         return Ok(());
     }
-    if is_after_missing {
-        return Err(Fault::DsSummaryMissing);
+    if check_written(context)? {
+        let status = status.with(DsSummaryStatus::SUCCESSFUL_WRITE);
+        context.database.set(dict::DS_SUMMARY_STATUS, status.as_bytes());
     }
-    if written {
-        context.database.set(dict::DS_SUMMARY_STATUS, status.with(DsSummaryStatus::SUCCESSFUL_WRITE).as_bytes());
-        return Ok(());
+    Ok(())
+}
+
+/// What was read is what the card stores; and, where a torn transaction may have written, what that one
+/// read.
+//= C-2 S910.8-12, S11.47-49
+fn check_read(context: &Context) -> Result<(), Fault> {
+    let read = context.database.value(dict::DS_SUMMARY_1);
+    let torn = context.torn_temp_record.as_ref().filter(|record| record.wrote_data());
+    if torn.is_some_and(|record| record.get(dict::DS_SUMMARY_1) != read) {
+        return Err(Fault::DsReadFailed);
+    }
+    let stored = context.database.value(dict::DS_SUMMARY_2).ok_or(Fault::DsSummaryMissing)?;
+    if read == Some(stored) { Ok(()) } else { Err(Fault::DsReadFailed) }
+}
+
+/// Whether what the card stores is now another: it wrote. Where it did not, the terminal may want to
+/// stop.
+//= C-2 S910.13-19
+fn check_written(context: &Context) -> Result<bool, Fault> {
+    let after = context.database.value(dict::DS_SUMMARY_3).ok_or(Fault::DsSummaryMissing)?;
+    if context.database.value(dict::DS_SUMMARY_2) != Some(after) {
+        return Ok(true);
     }
     let info = context.read::<DsOdsInfoForReader>(dict::DS_ODS_INFO_FOR_READER).and_then(Result::ok);
     let must_be_written = info.is_some_and(|info| info.has(DsOdsInfoForReader::STOP_IF_WRITE_FAILED));
-    if must_be_written { Err(Fault::DsWriteFailed) } else { Ok(()) }
+    if must_be_written { Err(Fault::DsWriteFailed) } else { Ok(false) }
 }
