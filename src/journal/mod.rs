@@ -200,7 +200,7 @@ impl Journal {
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
         match decode(&row.event, &row.body).map_err(|why| self.damage(row.seq, Damage::Event(why)))? {
             TerminalEvent::TornTransactions { sealed } => Ok(Some(sealed)),
-            TerminalEvent::Started { .. } | TerminalEvent::Stopped => Ok(None),
+            TerminalEvent::Started { .. } | TerminalEvent::Resumed | TerminalEvent::Stopped => Ok(None),
         }
     }
 

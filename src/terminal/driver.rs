@@ -154,7 +154,7 @@ fn converse(
     let mut cancel_is_told = false;
     tap.handle(Input::CardPresent, now(card));
     loop {
-        let pause = drain(&mut tap, now(card), tell);
+        let pause = drain(&mut tap, tell);
         match pause.next {
             Next::Response(next) => (command, until) = (Some(next), None),
             // A tap that passes a cancellation over still waits for what it waited for.
@@ -193,7 +193,7 @@ fn converse(
 ///
 /// What the Outcome shows is left to whoever writes the Outcome down first. Powering the field is the reader's business:
 /// it does so while it is armed, and no longer.
-pub(super) fn drain(tap: &mut Tap, now: emv::Instant, tell: &dyn Fn(Progress)) -> Pause {
+pub(super) fn drain(tap: &mut Tap, tell: &dyn Fn(Progress)) -> Pause {
     let mut field_off = Duration::ZERO;
     let mut until = None;
     // Entry Point shows what the Outcome does right before it hands the Outcome out.

@@ -45,7 +45,7 @@ impl Engine {
     /// Carries out what a tap wants without a card, and arms readers where it wants one.
     pub(super) fn continue_tap(&mut self, token: &Token, mut tap: Box<Tap>) {
         let told = std::cell::RefCell::new(Vec::new());
-        let pause = driver::drain(&mut tap, self.reader_time(), &|progress| told.borrow_mut().push(progress));
+        let pause = driver::drain(&mut tap, &|progress| told.borrow_mut().push(progress));
         for progress in told.into_inner() {
             self.tap_progress(token, progress);
         }

@@ -127,7 +127,7 @@ impl TrackLayout {
 }
 
 /// What a mag-stripe mode transaction writes into a track.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct DynamicTrackData {
     /// CVC3 of the track.
     pub cvc3: u16,

@@ -24,7 +24,7 @@ pub(super) struct Asked {
 }
 
 /// What the card answered.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Answer {
     pub(super) atc: Option<u16>,
     pub(super) cvc3_track_1: Option<u16>,

@@ -21,7 +21,7 @@ pub(super) struct Tracks {
 }
 
 /// What the card computed for each track, and what both have in common.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Computed {
     pub(super) cvc3_track_2: u16,
     pub(super) cvc3_track_1: u16,
