@@ -24,9 +24,14 @@ pub fn run(bytes: &[u8]) {
     let numbers = UnpredictableNumbers::from_seed([7; 32]);
     let mut tap = Tap::new(Arc::clone(&PROFILE), transaction(0x00, 1250), numbers, Autorun::No);
     let (mut commands, mut is_verified) = (0, false);
-    let now = Instant::default();
+    let (mut now, mut moment) = (Instant::default(), None);
     loop {
-        match tap.poll().expect("a tap wants something until it is finished") {
+        let Some(output) = tap.poll() else {
+            now = moment.take().expect("a tap that wants nothing waits for a moment");
+            tap.handle(Input::Deadline, now);
+            continue;
+        };
+        match output {
             Output::Transmit(_) => {
                 commands += 1;
                 assert!(commands < COMMANDS_MAX, "no end");
@@ -38,7 +43,8 @@ pub fn run(bytes: &[u8]) {
             Output::Poll => tap.handle(Input::CardPresent, now),
             Output::AwaitRemoval => tap.handle(Input::CardRemoved, now),
             Output::AwaitOnlineResponse(_) => tap.handle(Input::OnlineResponse(None), now),
-            Output::DataNeeded(_) => tap.handle(Input::Data(&[]), now),
+            Output::DataExchange { .. } => tap.handle(Input::Data(&[]), now),
+            Output::Wait(at) => moment = Some(at),
             Output::Record(Event::OfflineDataAuthentication { result, .. }) => is_verified = result.is_ok(),
             Output::Finished(outcome) => {
                 assert!(outcome.decision != Decision::Approved || is_verified, "approved without a signature");

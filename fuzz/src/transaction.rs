@@ -53,9 +53,13 @@ fn tap(bytes: &[u8], answer: Alter<'_>) -> Vec<Output> {
     let mut tap = Tap::new(Arc::clone(&PROFILE), transaction, numbers, Autorun::No);
     let (mut presented, mut commands, mut outputs) = (0, 0, Vec::new());
     let (mut is_verified, mut last_tvr) = (false, Tvr::default());
-    let now = Instant::default();
+    let (mut now, mut moment) = (Instant::default(), None);
     loop {
-        let output = tap.poll().expect("a tap wants something until it is finished");
+        let Some(output) = tap.poll() else {
+            now = moment.take().expect("a tap that wants nothing waits for a moment");
+            tap.handle(Input::Deadline, now);
+            continue;
+        };
         outputs.push(output.clone());
         match output {
             Output::Transmit(command) => {
@@ -78,7 +82,8 @@ fn tap(bytes: &[u8], answer: Alter<'_>) -> Vec<Output> {
                 let response = choices.bytes();
                 tap.handle(Input::OnlineResponse((!response.is_empty()).then_some(response)), now);
             }
-            Output::DataNeeded(_) => tap.handle(Input::Data(choices.bytes()), now),
+            Output::DataExchange { .. } => tap.handle(Input::Data(choices.bytes()), now),
+            Output::Wait(at) => moment = Some(at),
             Output::Record(Event::OfflineDataAuthentication { result, .. }) => is_verified = result.is_ok(),
             Output::Record(Event::Results { tvr, .. }) => last_tvr = tvr,
             Output::Finished(outcome) => {
