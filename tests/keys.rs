@@ -106,6 +106,10 @@ fn what_is_wrong_in_a_list_is_told_by_line_and_key_and_nothing_is_written() {
     assert_eq!(output.status.code(), Some(1));
     assert!(error.contains("capk.txt:3: A000000003 C1 checksum: "), "{error}");
     assert!(!key_file.exists());
+
+    let (imported, code) = json(&["keys", "import", &list, "--set", "test", "--partly"]);
+    assert_eq!((&imported["keys"], code), (&1.into(), Some(0)), "{imported}");
+    assert!(imported["problems"][0].as_str().unwrap().contains("capk.txt:3: A000000003 C1"), "{imported}");
 }
 
 #[test]

@@ -20,9 +20,9 @@ Lists that are understood (docs/keys.md shows each):
   text   a key a line, as proxmark3 has it        csv    a heading, and a key a line
   xml    the configuration of emv-utils
 
-Nothing is written where anything in the list is wrong. Keys that the list says are of the other set are left
-out: a live terminal takes no test key. A key without checksum is taken only with --without-checksum: compare it
-with what the scheme publishes.
+Nothing is written where anything in the list is wrong; with --partly what is right is written, and the rest told.
+Keys that the list says are of the other set are left out: a live terminal takes no test key. A key without checksum
+is taken only with --without-checksum: compare it with what the scheme publishes.
 
 Examples:
   tenderctl keys import capk.txt --set test > test.toml
@@ -49,22 +49,27 @@ pub struct Args {
     /// Take keys that come without a checksum
     #[arg(long)]
     without_checksum: bool,
+
+    /// Take what is right, and leave out what is wrong
+    #[arg(long)]
+    partly: bool,
 }
 
 /// Writes a key file.
 pub(super) fn run(args: &Args, output: &Output) -> Result<ExitCode, Failure> {
     let list = KeyList::read(&args.list, args.format).map_err(|error| Failure::usage(error.to_string()))?;
     let mut problems: Vec<String> = list.problems.iter().map(ToString::to_string).collect();
-    for listed in list.keys.iter().filter(|listed| !listed.has_checksum && !args.without_checksum) {
+    let is_proven = |listed: &&ListedKey| listed.has_checksum || args.without_checksum;
+    for listed in list.keys.iter().filter(|listed| !is_proven(listed)) {
         let name = key_name(listed.key.rid(), listed.key.index());
         problems.push(format!("{}:{}: {name}: it has no checksum", args.list.display(), listed.line));
     }
-    if !problems.is_empty() {
-        let advice = "Correct the list, or leave these keys out of it; nothing was written.";
+    if !problems.is_empty() && !args.partly {
+        let advice = "Nothing was written. Correct the list, or take what is right with --partly.";
         return Err(Failure::new(problems.join("\n")).advise(advice));
     }
     let (keys, other): (Vec<_>, Vec<_>) =
-        list.keys.iter().partition(|listed| listed.set.is_none_or(|set| set == args.set));
+        list.keys.iter().filter(is_proven).partition(|listed| listed.set.is_none_or(|set| set == args.set));
     let text = key_file(&args.list, &keys, &list.revoked, args.set);
     match &args.output {
         Some(path) => write(path, &text)?,
@@ -79,11 +84,15 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<ExitCode, Failure> {
             "revoked": list.revoked.len(),
             "left_out": other.len(),
             "expired": expired,
+            "problems": problems,
             "set": args.set.name(),
             "file": args.output,
             "key_file": args.output.is_none().then_some(text),
         }));
-    } else if let Some(path) = &args.output {
+    } else {
+        problems.iter().for_each(|problem| eprintln!("tenderctl: left out: {problem}"));
+    }
+    if let (Some(path), false) = (&args.output, output.is_json()) {
         let keys = format!("{} keys, {} revoked certificates", keys.len(), list.revoked.len());
         output.line(&format!("{}   {keys} in {}", output.styled(Style::Good, "ok"), path.display()));
         if !other.is_empty() {
