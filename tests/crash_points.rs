@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tenderd::journal::Journal;
+use tenderd::keys::StorageKey;
 use tenderd::terminal::{
     Acceptor, Amount, Answer, CardRead, Context, Currency, Cvm, Event, FinalResult, HostFailure, Input, Interruption,
-    Life, Output, Record, Request, ReversalFailure, Rrn, Stan, StanCounter, TapData, TapOutcome, Token, Transaction,
+    Life, Output, Record, Request, Rrn, SendFailure, Stan, StanCounter, TapData, TapOutcome, Token, Transaction,
     TransactionType,
 };
 
@@ -67,7 +68,7 @@ struct Script {
     tap: TapOutcome,
     second_tap: Option<TapOutcome>,
     host: OnRequest,
-    /// Attempts of the reversal that fail before one is answered.
+    /// Attempts of the reversal, or of the advice, that fail before one is answered.
     reversal: Vec<Attempt>,
     /// Something that comes in before the n-th input.
     disturbance: Option<(usize, Input)>,
@@ -129,6 +130,11 @@ impl Host {
         assert!(self.stans.insert(stan), "STAN {stan} was used for two messages");
         let hold = Hold { token: token.clone(), amount, reversed: false };
         assert_eq!(self.holds.insert(rrn, hold), None, "one request, one retrieval reference number");
+    }
+
+    /// Books what was approved offline, however often it hears of it.
+    fn advise(&mut self, token: &Token, rrn: Rrn, amount: u32) {
+        self.holds.insert(rrn, Hold { token: token.clone(), amount, reversed: false });
     }
 
     fn reverse(&mut self, rrn: &Rrn) {
@@ -270,10 +276,20 @@ impl World {
                 }
                 inputs.push_back(match attempt {
                     Attempt::Answered => Input::ReversalAnswered { response_code: "00".to_owned() },
-                    Attempt::AnswerLost | Attempt::LostOnItsWay => {
-                        let reason = "no answer".to_owned();
-                        Input::ReversalFailed(ReversalFailure { reason, response_code: None })
-                    }
+                    Attempt::AnswerLost | Attempt::LostOnItsWay => Input::ReversalFailed(unanswered()),
+                });
+            }
+            Output::Advise { advice, .. } => {
+                let written = self.journal().find(&token).unwrap().unwrap();
+                assert_eq!(written.advice(), Some(&advice));
+                assert_eq!(written.result(), Some(FinalResult::Approved), "advised before it was approved");
+                let attempt = reversal.next().unwrap_or(Attempt::Answered);
+                if attempt != Attempt::LostOnItsWay {
+                    self.host.advise(&token, advice.rrn, ASKED);
+                }
+                inputs.push_back(match attempt {
+                    Attempt::Answered => Input::AdviceAnswered { response_code: "00".to_owned() },
+                    Attempt::AnswerLost | Attempt::LostOnItsWay => Input::AdviceFailed(unanswered()),
                 });
             }
             Output::Publish(shown) => {
@@ -305,8 +321,7 @@ impl World {
         let result = transaction.result().unwrap_or_else(|| panic!("{context}: no final result"));
         let standing = self.host.standing(token);
         if result == FinalResult::Approved {
-            let online = transaction.online_request().is_some();
-            assert_eq!(standing.len(), usize::from(online), "{context}: approved, and the host agrees");
+            assert_eq!(standing.len(), 1, "{context}: approved, and the host agrees");
             for hold in standing {
                 assert_eq!(
                     transaction.approved_amount(),
@@ -347,9 +362,14 @@ fn tap(outcome: TapOutcome, present_again: bool) -> [Input; 3] {
         application_label: None,
         pan: None,
         card: None,
+        icc_data: (outcome == TapOutcome::Approved).then(|| StorageKey::from_bytes(&[7; 32]).seal("a card", b"")),
         data: TapData::default(),
     };
     [Input::ReaderArmed { reader: "counter".to_owned() }, Input::CardSeen, Input::CardRead(Box::new(card_read))]
+}
+
+fn unanswered() -> SendFailure {
+    SendFailure { reason: "no answer".to_owned(), response_code: None }
 }
 
 fn host_failed(failure: HostFailure) -> Input {

@@ -9,7 +9,7 @@ mod terminal;
 use std::time::Duration;
 
 use register::{Register, start};
-use tender_sim::acquirer::Rules;
+use tender_sim::acquirer::{Cryptogram, Rules};
 use terminal::{ANYWHERE, Change, PATIENT, Readers, Terminal, acquirer, rules};
 use zbus::Variant;
 
@@ -198,9 +198,42 @@ fn without_a_host_a_sale_is_declined_unless_the_card_approves_it_and_the_host_is
     terminal.acquirer = acquirer(ANYWHERE, Rules::default());
     assert_eq!(result_of(&register, "small", 1250), pair("approved", ""));
     assert_eq!(result_of(&register, "large", 3000), pair("declined", "UnableToGoOnline"));
+    assert_eq!(register.count("OutstandingAdvices"), 1);
     terminal.acquirer = acquirer(address, Rules::default());
     assert_eq!(result_of(&register, "large-again", 3000), pair("approved", ""));
-    assert_eq!(terminal.acquirer.ledger().total(), 3000);
+    // The small one follows by its advice.
+    assert_eq!(terminal.acquirer.ledger_when(PATIENCE, |ledger| ledger.total() == 4250).total(), 4250);
+}
+
+#[test]
+fn what_the_card_approved_is_advised_until_the_acquirer_has_it_through_any_number_of_restarts() {
+    // The first is never answered, nor is the first repeat; the next is refused, and only then one is taken.
+    let deaf = "
+        [[rule]]
+        when.mti = ['0220', '0221']
+        then.delivery = 'none'
+        times = 2
+        [[rule]]
+        when.mti = ['0220', '0221']
+        then.response = '30'
+        times = 1
+    ";
+    let (mut terminal, register) = terminal_with("visa-offline-fdda", rules(deaf), &[]);
+    assert_eq!(result_of(&register, "sale", 1250), pair("approved", ""));
+    assert_eq!(register.cancel("sale").unwrap_err().name, "AlreadyDone");
+    terminal.acquirer.ledger_when(PATIENCE, |ledger| !ledger.entries.is_empty());
+    terminal.kill();
+    terminal.resume();
+    // The same token asks for the same sale: it is not made a second time.
+    register.sell("sale", 1250, None).unwrap();
+    assert_eq!(journalled(&terminal, "sale", "advice_answered").len(), 1);
+    let ledger = terminal.acquirer.ledger();
+    assert_eq!((ledger.entries.len(), ledger.total()), (1, 1250), "however often it was advised");
+    assert_eq!((&*ledger.entries[0].mti, ledger.entries[0].cryptogram), ("0220", Cryptogram::Verified));
+    let failures = journalled(&terminal, "sale", "advice_failed").join(" ");
+    assert!(failures.contains("Format error"), "{failures}");
+    assert_eq!(register.count("OutstandingAdvices"), 0);
+    register.reconcile(&ledger);
 }
 
 #[test]

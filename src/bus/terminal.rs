@@ -157,6 +157,12 @@ impl Terminal1 {
         self.status().outstanding_reversals
     }
 
+    /// How many offline approvals the acquirer has not taken yet.
+    #[zbus(property)]
+    fn outstanding_advices(&self) -> u32 {
+        self.status().outstanding_advices
+    }
+
     /// Why no transaction can be started, in words; empty while one can.
     #[zbus(property)]
     fn fault(&self) -> String {

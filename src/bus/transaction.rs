@@ -172,13 +172,13 @@ impl Transaction1 {
         text(&self.view.response_code)
     }
 
-    /// The systems trace audit number of the request to the acquirer.
+    /// The systems trace audit number of the request to the acquirer, or of the advice.
     #[zbus(property)]
     fn stan(&self) -> u32 {
         self.view.stan.map_or(0, |stan| stan.number())
     }
 
-    /// The retrieval reference number of the request to the acquirer.
+    /// The retrieval reference number by which the acquirer knows the sale.
     #[zbus(property)]
     fn retrieval_reference_number(&self) -> String {
         self.view.rrn.as_ref().map(ToString::to_string).unwrap_or_default()

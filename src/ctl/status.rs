@@ -27,6 +27,7 @@ pub async fn run(client: &Client, output: &Output) -> Result<ExitCode, Failure> 
     output.line(&format!("  mode                   {mode}"));
     output.line(&format!("  open transactions      {}", terminal.number("open_transactions")));
     output.line(&format!("  outstanding reversals  {}", terminal.number("outstanding_reversals")));
+    output.line(&format!("  outstanding advices    {}", terminal.number("outstanding_advices")));
     let contact = match terminal.text("last_host_contact") {
         "" => "none since tenderd was started; `tenderctl host` asks it",
         at => at,

@@ -148,17 +148,21 @@ impl Journal {
         self.find_all(&tokens)
     }
 
-    /// Transactions that have no final result yet, oldest first: after a restart each of them must
-    /// be brought to its end.
+    /// Transactions that have no final result yet, or of which the acquirer has yet to take an advice,
+    /// oldest first: after a restart each of them must be brought to its end.
     pub fn unfinished(&self) -> Result<Vec<Transaction>, JournalError> {
         // Counting is some ten times faster than comparing, and mostly there is nothing to find.
         let count = |event| self.query_one::<u64>(&format!("SELECT count(*) FROM journal WHERE event = '{event}'"));
-        if count("created")? == count("completed")? {
+        let is_quiet = |begun, ended| Ok::<_, JournalError>(count(begun)? == count(ended)?);
+        if is_quiet("created", "completed")? && is_quiet("advice_requested", "advice_answered")? {
             return Ok(Vec::new());
         }
         let tokens = self.tokens(
-            "SELECT c.token FROM journal c WHERE c.event = 'created' AND NOT EXISTS
-                 (SELECT 1 FROM journal d WHERE d.token = c.token AND d.event = 'completed') ORDER BY c.seq",
+            "SELECT c.token FROM journal c WHERE c.event = 'created' AND (
+                 NOT EXISTS (SELECT 1 FROM journal d WHERE d.token = c.token AND d.event = 'completed') OR
+                 EXISTS (SELECT 1 FROM journal v WHERE v.token = c.token AND v.event = 'advice_requested') AND
+                 NOT EXISTS (SELECT 1 FROM journal a WHERE a.token = c.token AND a.event = 'advice_answered')
+             ) ORDER BY c.seq",
             [],
         )?;
         self.find_all(&tokens)
@@ -181,11 +185,13 @@ impl Journal {
 
     /// The STAN that was used last.
     pub fn last_stan(&self) -> Result<Option<Stan>, JournalError> {
-        let rows =
-            self.rows("WHERE event IN ('online_requested', 'reversal_requested') ORDER BY seq DESC LIMIT 1", [])?;
+        let rows = self.rows(
+            "WHERE event IN ('online_requested', 'reversal_requested', 'advice_requested') ORDER BY seq DESC LIMIT 1",
+            [],
+        )?;
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
         Ok(match self.record(row)?.event {
-            Event::OnlineRequested(request) => Some(request.stan),
+            Event::OnlineRequested(message) | Event::AdviceRequested(message) => Some(message.stan),
             Event::ReversalRequested(reversal) => Some(reversal.stan),
             _ => None,
         })

@@ -14,7 +14,7 @@ CREATE UNIQUE INDEX created_once ON journal (token) WHERE event = 'created';
 CREATE UNIQUE INDEX completed_once ON journal (token) WHERE event = 'completed';
 
 CREATE INDEX by_token ON journal (token, seq) WHERE token IS NOT NULL;
-CREATE INDEX by_stan ON journal (seq) WHERE event IN ('online_requested', 'reversal_requested');
+CREATE INDEX by_stan ON journal (seq) WHERE event IN ('online_requested', 'reversal_requested', 'advice_requested');
 
 CREATE INDEX torn_transactions ON journal (seq) WHERE event = 'torn_transactions';
 
@@ -59,3 +59,10 @@ SELECT v.token, v.at AS since, v.body ->> 'reason' AS reason, v.body ->> 'stan' 
 FROM journal v
 WHERE v.event = 'reversal_requested'
   AND NOT EXISTS (SELECT 1 FROM journal a WHERE a.token = v.token AND a.event = 'reversal_answered');
+
+-- Offline approvals that the acquirer has not yet taken.
+CREATE VIEW outstanding_advices AS
+SELECT v.token, v.at AS since, v.body ->> 'stan' AS stan, v.seq
+FROM journal v
+WHERE v.event = 'advice_requested'
+  AND NOT EXISTS (SELECT 1 FROM journal a WHERE a.token = v.token AND a.event = 'advice_answered');

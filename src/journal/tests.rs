@@ -133,6 +133,27 @@ fn what_is_not_done_and_what_is_not_taken_back_is_found() {
 }
 
 #[test]
+fn what_was_approved_offline_is_unfinished_until_the_acquirer_has_taken_its_advice() {
+    let (_folder, _path, mut journal) = new_journal();
+    let stan = Stan::try_from(7).unwrap();
+    let advice = OnlineRequest { stan, rrn: Rrn::new(at(3), stan), at: at(3), acceptor: acceptor() };
+    let events = [
+        Event::Created(purchase("t1")),
+        Event::Armed { reader: "counter".to_owned() },
+        Event::CardSeen,
+        Event::CardRead(Box::new(tap("t1", TapOutcome::Approved))),
+        Event::AdviceRequested(advice),
+        Event::completed(Reason::ApprovedOffline),
+    ];
+    journal.append(&events.map(|event| record(3, "t1", event))).unwrap();
+    assert_eq!(journal.unfinished().unwrap().len(), 1);
+    assert_eq!(journal.last_stan().unwrap(), Some(stan));
+    let answered = Event::AdviceAnswered { response_code: "00".to_owned() };
+    journal.append(&[record(9, "t1", answered)]).unwrap();
+    assert!(journal.unfinished().unwrap().is_empty());
+}
+
+#[test]
 fn a_token_is_created_once_and_ends_once() {
     let (_folder, path, mut journal) = new_journal();
     journal.append(&approved("t1", 1)).unwrap();

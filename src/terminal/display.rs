@@ -131,11 +131,11 @@ fn ending_text(transaction: &Transaction) -> String {
                 Some(Cvm::Signature) => "; obtain a signature",
                 _ => "",
             };
-            let advice = match transaction.answer_meaning().map(|meaning| meaning.cashier.text) {
+            let instruction = match transaction.answer_meaning().map(|meaning| meaning.cashier.text) {
                 Some(text) if !text.is_empty() => format!("; {text}"),
                 _ => String::new(),
             };
-            format!("Approved: {} {currency}{advice}{signature}", currency.decimal(amount))
+            format!("Approved: {} {currency}{instruction}{signature}", currency.decimal(amount))
         }
         (None, None) => "Done".to_owned(),
     }

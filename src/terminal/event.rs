@@ -47,13 +47,22 @@ pub enum Event {
     /// The request to the acquirer will be taken back. Written before the reversal is sent.
     ReversalRequested(Reversal),
     /// The reversal is not settled, and will be sent again. Written where that is another failure than the last.
-    ReversalFailed(ReversalFailure),
+    ReversalFailed(SendFailure),
     /// The acquirer took the reversal.
     ReversalAnswered {
         /// Its response code (ISO 8583:1987, data element 39).
         response_code: String,
     },
-    /// The end, once for each token.
+    /// The acquirer will be told of what card and terminal approve offline. Written together with the end.
+    AdviceRequested(OnlineRequest),
+    /// The advice is not taken, and will be sent again. Written where that is another failure than the last.
+    AdviceFailed(SendFailure),
+    /// The acquirer took the advice.
+    AdviceAnswered {
+        /// Its response code (ISO 8583:1987, data element 39).
+        response_code: String,
+    },
+    /// The end, once for each token. Only an advice may follow.
     Completed {
         /// What became of it.
         result: FinalResult,
@@ -83,6 +92,9 @@ impl Event {
             Event::ReversalRequested(_) => "reversal_requested",
             Event::ReversalFailed(_) => "reversal_failed",
             Event::ReversalAnswered { .. } => "reversal_answered",
+            Event::AdviceRequested(_) => "advice_requested",
+            Event::AdviceFailed(_) => "advice_failed",
+            Event::AdviceAnswered { .. } => "advice_answered",
             Event::Completed { .. } => "completed",
         }
     }
@@ -189,6 +201,9 @@ pub struct CardRead {
     /// or Online Request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<Sealed>,
+    /// What the acquirer is told in field 55 of an advice; present when the Outcome was Approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icc_data: Option<Sealed>,
     /// Data objects for the receipt and for disputes, none of them secret.
     #[serde(default)]
     pub data: TapData,
@@ -231,7 +246,7 @@ pub struct Acceptor {
 }
 
 /// A request to the acquirer, with what a reversal of it needs, should the configuration have
-/// changed until then.
+/// changed until then; or an advice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnlineRequest {
     /// The request's STAN.
@@ -266,9 +281,9 @@ pub struct Answer {
     pub issuer_authentication_data: Option<Hex>,
 }
 
-/// Why a reversal must be sent again.
+/// Why a reversal or an advice must be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReversalFailure {
+pub struct SendFailure {
     /// In words. It holds nothing of the card.
     pub reason: String,
     /// The response code of an answer that settles nothing.

@@ -29,6 +29,8 @@ pub struct Status {
     pub outstanding_reversals: u32,
     /// When the acquirer last answered anything, since the terminal was started.
     pub last_host_contact: Option<Timestamp>,
+    /// Offline approvals that the acquirer has not taken yet.
+    pub outstanding_advices: u32,
     /// Why no transaction can be started, if so.
     pub fault: Option<Fault>,
 }
@@ -43,6 +45,7 @@ impl Status {
             open_transactions: 0,
             outstanding_reversals: 0,
             last_host_contact: None,
+            outstanding_advices: 0,
             fault: None,
         }
     }

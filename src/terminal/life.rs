@@ -10,6 +10,9 @@
 //!                       +> Armed (try again)
 //! ```
 //!
+//! Where card and terminal approved offline, the machine works on when it is done, until the acquirer has
+//! taken its advice.
+//!
 //! What keeps the money safe is the order of the outputs: an [`Output::Write`] must be synced to the
 //! journal before the next output is carried out. If a write fails, drop the machine and its
 //! remaining outputs, release the reader, and go on with [`Life::recover`] on what the journal holds,
@@ -22,7 +25,7 @@ use emv::fields::Amount;
 use jiff::Timestamp;
 
 use super::ending::{Interruption, Reason, ReversalReason};
-use super::event::{Acceptor, Answer, CardRead, Event, OnlineRequest, Record, Reversal, ReversalFailure, TapOutcome};
+use super::event::{Acceptor, Answer, CardRead, Event, OnlineRequest, Record, Reversal, SendFailure, TapOutcome};
 use super::request::Request;
 use super::trace_number::{Rrn, StanCounter};
 use super::transaction::{Exposure, Phase, Transaction};
@@ -59,7 +62,14 @@ pub enum Input {
         response_code: String,
     },
     /// The reversal was not answered, or by what settles nothing.
-    ReversalFailed(ReversalFailure),
+    ReversalFailed(SendFailure),
+    /// The acquirer took the advice of an offline approval.
+    AdviceAnswered {
+        /// Its response code.
+        response_code: String,
+    },
+    /// The advice was not answered, or not taken.
+    AdviceFailed(SendFailure),
     /// The caller cancels.
     Cancel,
     /// The time for presenting a card is over.
@@ -104,6 +114,15 @@ pub enum Output {
         /// How long to wait before.
         after: Duration,
     },
+    /// Tell the acquirer of an offline approval; answer by `AdviceAnswered` or `AdviceFailed`.
+    Advise {
+        /// What to send.
+        advice: OnlineRequest,
+        /// Whether it may have been sent before (ISO 8583:1987: 0221 instead of 0220).
+        repeated: bool,
+        /// How long to wait before.
+        after: Duration,
+    },
     /// Present the card again, to give it the issuer's answer.
     ArmForAnswer(Answer),
     /// Show the transaction as it now stands.
@@ -137,14 +156,15 @@ pub struct Untimely {
 pub struct Life {
     transaction: Transaction,
     reversal_attempts: u32,
+    advice_attempts: u32,
     /// How often, in a row, the acquirer has said that it knows of nothing to take back.
     times_not_found: u32,
     outputs: VecDeque<Output>,
 }
 
 impl Life {
-    /// The longest wait between two reversals.
-    pub const REVERSAL_PAUSE_MAX: Duration = Duration::from_secs(60);
+    /// The longest wait between two reversals, or two advices.
+    pub const PAUSE_MAX: Duration = Duration::from_secs(60);
 
     /// After so many answers in a row that there is nothing to take back, it is believed: the pauses between them, 31
     /// seconds together, are longer than a request is usually on its way, even one that was sent just before the
@@ -158,19 +178,27 @@ impl Life {
         let transaction = Transaction::new(request, now);
         let shown = Output::Publish(Box::new(transaction.clone()));
         let outputs = [Output::Write(created), shown, Output::Arm { reader }];
-        Life { transaction, reversal_attempts: 0, times_not_found: 0, outputs: outputs.into() }
+        Life { outputs: outputs.into(), ..Life::of(transaction) }
+    }
+
+    fn of(transaction: Transaction) -> Self {
+        let outputs = VecDeque::new();
+        Life { transaction, reversal_attempts: 0, advice_attempts: 0, times_not_found: 0, outputs }
     }
 
     /// Takes up a transaction that was not done when the power went, or when it was dropped for
-    /// another reason, as the journal tells it; none if it is done.
+    /// another reason, as the journal tells it; none if it is done, and no advice of it is
+    /// outstanding.
     ///
     /// Nobody was told "approved", so nothing is approved any more: what never went to the acquirer
     /// is aborted, what may have been approved is reversed, and a reversal goes on.
     pub fn recover(transaction: Transaction, why: Interruption, context: Context<'_>) -> Option<Self> {
-        if transaction.phase() == Phase::Done {
-            return None;
+        let mut life = Life::of(transaction);
+        if life.transaction.phase() == Phase::Done {
+            life.transaction.is_advice_outstanding().then_some(())?;
+            life.send_advice(true, Duration::ZERO);
+            return Some(life);
         }
-        let mut life = Life { transaction, reversal_attempts: 0, times_not_found: 0, outputs: VecDeque::new() };
         life.withdraw(why.reason(), why.reversal_reason(), context);
         Some(life)
     }
@@ -183,7 +211,8 @@ impl Life {
 
     /// Whether nothing will ever come from this machine again.
     pub fn is_over(&self) -> bool {
-        self.transaction.phase() == Phase::Done && self.outputs.is_empty()
+        let is_settled = self.transaction.phase() == Phase::Done && !self.transaction.is_advice_outstanding();
+        is_settled && self.outputs.is_empty()
     }
 
     /// The next thing to do.
@@ -254,7 +283,7 @@ impl Life {
                     return Ok(());
                 }
                 let reason = "the acquirer knows of nothing to take back".to_owned();
-                self.reversal_failed(ReversalFailure { reason, response_code: Some(response_code) }, context.now);
+                self.reversal_failed(SendFailure { reason, response_code: Some(response_code) }, context.now);
                 self.send_reversal(true, pause(self.times_not_found));
             }
             Input::ReversalFailed(failure) => {
@@ -264,6 +293,21 @@ impl Life {
                 self.times_not_found = 0;
                 self.reversal_failed(failure, context.now);
                 self.send_reversal(true, pause(self.reversal_attempts));
+            }
+            Input::AdviceAnswered { response_code } => {
+                if !self.transaction.is_advice_outstanding() {
+                    return untimely("an answer to an advice");
+                }
+                self.write(Event::AdviceAnswered { response_code }, context.now);
+            }
+            Input::AdviceFailed(failure) => {
+                if !self.transaction.is_advice_outstanding() {
+                    return untimely("a failure of an advice");
+                }
+                if self.transaction.advice_failure() != Some(&failure) {
+                    self.write(Event::AdviceFailed(failure), context.now);
+                }
+                self.send_advice(true, pause(self.advice_attempts));
             }
             Input::Cancel => {
                 if matches!(phase, Phase::Reversing | Phase::Done) || self.transaction.is_cancel_requested() {
@@ -317,23 +361,34 @@ impl Life {
             };
         }
         match outcome {
-            TapOutcome::Approved => self.complete(Reason::ApprovedOffline, context.now),
+            TapOutcome::Approved => self.approved_offline(context),
             TapOutcome::Declined => self.complete(Reason::DeclinedOffline, context.now),
             TapOutcome::TryAnotherInterface => self.complete(Reason::TryAnotherInterface, context.now),
             TapOutcome::EndApplication => self.complete(Reason::EndApplication, context.now),
             TapOutcome::OnlineRequest => {
-                let stan = context.stans.take();
-                let request = OnlineRequest {
-                    stan,
-                    rrn: Rrn::new(context.now, stan),
-                    at: context.now,
-                    acceptor: context.acceptor.clone(),
-                };
+                let request = message_to_acquirer(context.stans, context.acceptor, context.now);
                 self.write(Event::OnlineRequested(request.clone()), context.now);
                 self.push(Output::Authorise(request));
                 self.publish();
             }
         }
+    }
+
+    fn approved_offline(&mut self, context: Context<'_>) {
+        if self.transaction.card_read().is_some_and(|card_read| card_read.icc_data.is_some()) {
+            let advice = message_to_acquirer(context.stans, context.acceptor, context.now);
+            self.note(Event::AdviceRequested(advice), context.now);
+        }
+        self.complete(Reason::ApprovedOffline, context.now);
+        if self.transaction.is_advice_outstanding() {
+            self.send_advice(false, Duration::ZERO);
+        }
+    }
+
+    fn send_advice(&mut self, repeated: bool, after: Duration) {
+        let advice = self.transaction.advice().expect("an advice is outstanding: the callers checked").clone();
+        self.advice_attempts = self.advice_attempts.saturating_add(1);
+        self.push(Output::Advise { advice, repeated, after });
     }
 
     fn host_answered(&mut self, answer: Answer, context: Context<'_>) {
@@ -399,7 +454,7 @@ impl Life {
     }
 
     /// Writes down why a reversal must be sent again, where that is news.
-    fn reversal_failed(&mut self, failure: ReversalFailure, now: Timestamp) {
+    fn reversal_failed(&mut self, failure: SendFailure, now: Timestamp) {
         if self.transaction.reversal_failure() != Some(&failure) {
             self.write(Event::ReversalFailed(failure), now);
             self.publish();
@@ -441,9 +496,15 @@ impl Life {
     }
 }
 
-/// How long to wait after so many attempts of a reversal: 1, 2, 4 ... seconds.
+/// A new message to the acquirer, under numbers of its own.
+fn message_to_acquirer(stans: &mut StanCounter, acceptor: &Acceptor, now: Timestamp) -> OnlineRequest {
+    let stan = stans.take();
+    OnlineRequest { stan, rrn: Rrn::new(now, stan), at: now, acceptor: acceptor.clone() }
+}
+
+/// How long to wait after so many attempts: 1, 2, 4 ... seconds.
 fn pause(attempts: u32) -> Duration {
-    Duration::from_secs(1 << attempts.saturating_sub(1).min(6)).min(Life::REVERSAL_PAUSE_MAX)
+    Duration::from_secs(1 << attempts.saturating_sub(1).min(6)).min(Life::PAUSE_MAX)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
 pub use ending::{FinalResult, Interruption, Reason, ReversalReason};
 pub use engine::{Engine, Inputs, StartError};
 pub use event::{
-    Acceptor, Answer, CardRead, Cvm, Event, OnlineRequest, Record, Reversal, ReversalFailure, TapData, TapOutcome,
+    Acceptor, Answer, CardRead, Cvm, Event, OnlineRequest, Record, Reversal, SendFailure, TapData, TapOutcome,
     TerminalEvent,
 };
 pub use fault::{Fault, Retry};

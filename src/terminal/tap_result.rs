@@ -7,6 +7,7 @@ use emv::tlv::{Tag, Tlvs};
 
 use super::{Card, CardRead, Cvm, Hex, MaskedPan, TapData, TapOutcome};
 use crate::keys::Sealed;
+use crate::upstream::icc_data;
 
 /// What was told of a tap while it went on.
 #[derive(Debug, Default)]
@@ -76,12 +77,13 @@ fn bcd_byte(value: &[u8]) -> Option<u8> {
     }
 }
 
-/// A tap as the journal keeps it: nothing in it is secret, but for the card, which `seal` encrypts.
+/// A tap as the journal keeps it: nothing in it is secret, but for the card, which `seal` encrypts together with what an
+/// advice needs.
 pub(super) fn card_read(
     outcome: &Outcome,
     records: &TapRecords,
     scheme: Option<&str>,
-    seal: impl FnOnce(&Card) -> Sealed,
+    seal: impl Fn(&[u8]) -> Sealed,
 ) -> CardRead {
     let record = outcome.data_record.as_ref();
     let objects = record.and_then(|record| Tlvs::parse(record.as_bytes()).ok());
@@ -110,7 +112,10 @@ pub(super) fn card_read(
         scheme: scheme.map(str::to_owned),
         application_label: records.label.clone(),
         pan: card.as_ref().map(|read| MaskedPan::from(&read.card.pan)),
-        card: card.as_ref().filter(|_| wants_card).map(|read| seal(&read.card)),
+        card: card.as_ref().filter(|_| wants_card).map(|read| seal(&read.card.to_bytes())),
+        icc_data: objects.filter(|_| card.is_some() && tap_outcome == TapOutcome::Approved).map(|objects| {
+            seal(&icc_data::from_data_record(objects, icc_data::wanted(records.df_name().unwrap_or_default())))
+        }),
         data: TapData {
             aid: records.df_name.clone().map(Hex),
             tvr: object(dict::TVR).or_else(|| records.tvr.clone().map(Hex)),

@@ -39,6 +39,7 @@ pub(crate) fn tap(token: &str, outcome: TapOutcome) -> CardRead {
         application_label: Some("VISA CREDIT".to_owned()),
         pan: Some(MaskedPan::from(&card.pan)),
         card: Some(StorageKey::from_bytes(&[7; 32]).seal(token, &card.to_bytes())),
+        icc_data: None,
         data: TapData {
             aid: "A0000000031010".parse().ok(),
             tvr: "0000000000".parse().ok(),

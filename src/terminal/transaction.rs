@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ending::{FinalResult, Reason};
-use super::event::{Answer, CardRead, Event, OnlineRequest, Record, Reversal, ReversalFailure, TapOutcome};
+use super::event::{Answer, CardRead, Event, OnlineRequest, Record, Reversal, SendFailure, TapOutcome};
 use super::fault::{Fault, Retry};
 use super::request::Request;
 use super::token::Token;
@@ -70,8 +70,11 @@ pub struct Transaction {
     answer: Option<Answer>,
     is_cancel_requested: bool,
     reversal: Option<Reversal>,
-    reversal_failure: Option<ReversalFailure>,
+    reversal_failure: Option<SendFailure>,
     reversal_response_code: Option<String>,
+    advice: Option<OnlineRequest>,
+    advice_failure: Option<SendFailure>,
+    advice_response_code: Option<String>,
     ending: Option<Ending>,
 }
 
@@ -119,6 +122,9 @@ impl Transaction {
             reversal: None,
             reversal_failure: None,
             reversal_response_code: None,
+            advice: None,
+            advice_failure: None,
+            advice_response_code: None,
             ending: None,
         }
     }
@@ -180,6 +186,18 @@ impl Transaction {
                 self.reversal_response_code = Some(response_code.clone());
                 Phase::Reversing
             }
+            Event::AdviceRequested(advice) => {
+                self.advice = Some(advice.clone());
+                self.phase
+            }
+            Event::AdviceFailed(failure) => {
+                self.advice_failure = Some(failure.clone());
+                self.phase
+            }
+            Event::AdviceAnswered { response_code } => {
+                self.advice_response_code = Some(response_code.clone());
+                self.phase
+            }
             Event::Completed { result, reason } => {
                 self.ending = Some(Ending { result: *result, reason: *reason, at });
                 Phase::Done
@@ -208,6 +226,10 @@ impl Transaction {
             }
             Event::ReversalRequested(_) => self.phase != Phase::Done && self.exposure() == Exposure::Open,
             Event::ReversalFailed(_) | Event::ReversalAnswered { .. } => self.exposure() == Exposure::Reversing,
+            Event::AdviceRequested(_) => {
+                self.phase == Phase::CardRead && self.advice.is_none() && self.outcome() == Some(TapOutcome::Approved)
+            }
+            Event::AdviceFailed(_) | Event::AdviceAnswered { .. } => self.is_advice_outstanding(),
             Event::Completed { result, reason } => {
                 self.phase != Phase::Done && *result == reason.result() && self.admits_ending(*reason)
             }
@@ -335,10 +357,31 @@ impl Transaction {
         self.is_cancel_requested
     }
 
+    /// The request to the acquirer, or the advice of what was approved offline.
+    pub fn message_to_acquirer(&self) -> Option<&OnlineRequest> {
+        self.online_request.as_ref().or(self.advice.as_ref())
+    }
+
+    /// The advice by which the acquirer hears of an offline approval.
+    pub fn advice(&self) -> Option<&OnlineRequest> {
+        self.advice.as_ref()
+    }
+
+    /// Why the advice was not taken when it was sent last, as far as that is written.
+    pub fn advice_failure(&self) -> Option<&SendFailure> {
+        self.advice_failure.as_ref()
+    }
+
+    /// Whether the acquirer has yet to hear of an offline approval.
+    pub fn is_advice_outstanding(&self) -> bool {
+        let is_approved = self.ending.is_some_and(|ending| ending.reason == Reason::ApprovedOffline);
+        is_approved && self.advice.is_some() && self.advice_response_code.is_none()
+    }
+
     /// The retrieval reference number by which the acquirer knows the request: its own, where it assigned one.
     pub fn rrn(&self) -> Option<&Rrn> {
         let acquirers = self.answer.as_ref().and_then(|answer| answer.acquirer_rrn.as_ref());
-        acquirers.or_else(|| self.online_request.as_ref().map(|request| &request.rrn))
+        acquirers.or_else(|| self.message_to_acquirer().map(|message| &message.rrn))
     }
 
     /// What the acquirer's answer means.
@@ -352,7 +395,7 @@ impl Transaction {
     }
 
     /// Why the reversal was not settled when it was sent last, as far as that is written.
-    pub fn reversal_failure(&self) -> Option<&ReversalFailure> {
+    pub fn reversal_failure(&self) -> Option<&SendFailure> {
         self.reversal_failure.as_ref()
     }
 
@@ -360,8 +403,8 @@ impl Transaction {
     pub fn fault(&self) -> Option<Fault> {
         match (self.ending.map(|ending| ending.reason), self.answer_meaning()) {
             (Some(Reason::DeclinedOnline), Some(meaning)) => {
-                let advice = meaning.cashier;
-                Some(Fault::new(advice.error, advice.retry, advice.text))
+                let instruction = meaning.cashier;
+                Some(Fault::new(instruction.error, instruction.retry, instruction.text))
             }
             (Some(reason), _) => reason.fault(),
             (None, _) => self.reversal_refusal(),

@@ -51,7 +51,7 @@ pub struct TransactionView {
     pub authorisation_code: Option<String>,
     /// The acquirer's response code (ISO 8583:1987, data element 39).
     pub response_code: Option<String>,
-    /// The number of the request to the acquirer.
+    /// The number of the request to the acquirer, or of the advice.
     pub stan: Option<Stan>,
     /// The retrieval reference number by which the acquirer knows the request.
     pub rrn: Option<Rrn>,
@@ -67,7 +67,7 @@ impl TransactionView {
         let request = transaction.request();
         let card = transaction.card_read();
         let answer = transaction.answer();
-        let online = transaction.online_request();
+        let online = transaction.message_to_acquirer();
         TransactionView {
             token: request.token.clone(),
             kind: request.kind,

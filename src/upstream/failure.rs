@@ -56,6 +56,9 @@ pub enum NotSent {
     /// The request could not be sent before its time was over.
     #[error("it could not be sent in time")]
     TooLate,
+    /// What is to be sent holds a card that can't be read any more: the storage key is gone, say.
+    #[error("the card is not readable any more")]
+    NoCard,
     /// The host link has ended.
     #[error("the host link has ended")]
     Stopped,

@@ -1,11 +1,12 @@
 //! The host link: what the acquirer is asked, and what it answers.
 //!
 //! [`Host`] is the link. What goes over it is a value: an [`AuthorisationRequest`] and its [`AuthorisationAnswer`], a
-//! [`Reversal`], a [`NetworkRequest`]. [`HostConfig`] says how the acquirer wants its messages, which are [`iso8583`].
+//! [`Reversal`], an [`Advice`], a [`NetworkRequest`]. [`HostConfig`] says how the acquirer wants its messages, which are [`iso8583`].
 //!
 //! The link sends what it is given once. Where no answer comes, [`HostError::is_reversal_needed`] says whether the host
 //! may have approved; what follows from that is for the transaction's life to decide.
 
+mod advice;
 mod authorisation;
 mod config;
 mod exchange;
@@ -18,10 +19,11 @@ mod response_code;
 mod reversal;
 mod when;
 
+pub use advice::{Advice, AdviceAnswer};
 pub use authorisation::{AuthorisationAnswer, AuthorisationRequest, Decision, EntryMode};
 pub use config::{CardAcceptor, Constants, HostConfig, InvalidRule, MessageClass, Omissions};
 pub use failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
 pub use host::{Authorisation, Host};
 pub use network::{NetworkPurpose, NetworkRequest};
-pub use response_code::{Action, Advice, MEANINGS, Meaning, OnReversal, ResponseCode};
+pub use response_code::{Action, Instruction, MEANINGS, Meaning, OnReversal, ResponseCode};
 pub use reversal::{Reversal, ReversalAnswer};

@@ -43,7 +43,7 @@ pub enum OnReversal {
 
 /// What the cashier is to do, and the error under which the bus tells of a decline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Advice {
+pub struct Instruction {
     /// The error's stable name.
     pub error: &'static str,
     /// What the register may do next.
@@ -68,7 +68,7 @@ pub struct Meaning {
     /// What to tell the customer.
     pub customer: &'static str,
     /// What to tell the cashier.
-    pub cashier: Advice,
+    pub cashier: Instruction,
 }
 
 impl Meaning {
@@ -117,28 +117,39 @@ impl fmt::Debug for ResponseCode {
     }
 }
 
-const fn advice(error: &'static str, retry: Retry, text: &'static str) -> Advice {
-    Advice { error, retry, text }
+const fn instruction(error: &'static str, retry: Retry, text: &'static str) -> Instruction {
+    Instruction { error, retry, text }
 }
 
-const APPROVED: Advice = advice("ApprovedOnline", Retry::Never, "");
-const CHECK_IDENTITY: Advice = advice("ApprovedOnline", Retry::Never, "check the customer's identity");
-const COLLECT_THE_REST: Advice = advice("ApprovedOnline", Retry::Never, "collect the rest otherwise");
-const DECLINED: Advice = advice("DeclinedOnline", Retry::NewToken, "declined by the issuer; ask for another card");
-const CHECK_AMOUNT: Advice = advice("AmountRefused", Retry::NewToken, "the issuer refuses the amount; check it");
-const INSERT_CARD: Advice =
-    advice("InsertCard", Retry::NewToken, "the issuer wants the card inserted; insert it, or ask for another card");
-const TRY_LATER: Advice = advice(
+const APPROVED: Instruction = instruction("ApprovedOnline", Retry::Never, "");
+const CHECK_IDENTITY: Instruction = instruction("ApprovedOnline", Retry::Never, "check the customer's identity");
+const COLLECT_THE_REST: Instruction = instruction("ApprovedOnline", Retry::Never, "collect the rest otherwise");
+const DECLINED: Instruction =
+    instruction("DeclinedOnline", Retry::NewToken, "declined by the issuer; ask for another card");
+const CHECK_AMOUNT: Instruction =
+    instruction("AmountRefused", Retry::NewToken, "the issuer refuses the amount; check it");
+const INSERT_CARD: Instruction = instruction(
+    "InsertCard",
+    Retry::NewToken,
+    "the issuer wants the card inserted; insert it, or ask for another card",
+);
+const TRY_LATER: Instruction = instruction(
     "IssuerUnavailable",
     Retry::NewToken,
     "the issuer can't be reached; try again later, or ask for another card",
 );
-const CALL_ISSUER: Advice =
-    advice("CallIssuer", Retry::AfterOperator, "declined; the issuer asks to be called before the card is tried again");
-const KEEP_CARD: Advice =
-    advice("KeepCard", Retry::NewToken, "declined; the issuer asks you to keep the card, if that is safe");
-const CALL_ACQUIRER: Advice =
-    advice("CallAcquirer", Retry::AfterOperator, "the acquirer refuses this terminal's request; call the acquirer");
+const CALL_ISSUER: Instruction = instruction(
+    "CallIssuer",
+    Retry::AfterOperator,
+    "declined; the issuer asks to be called before the card is tried again",
+);
+const KEEP_CARD: Instruction =
+    instruction("KeepCard", Retry::NewToken, "declined; the issuer asks you to keep the card, if that is safe");
+const CALL_ACQUIRER: Instruction = instruction(
+    "CallAcquirer",
+    Retry::AfterOperator,
+    "the acquirer refuses this terminal's request; call the acquirer",
+);
 
 const UNKNOWN: Meaning = code("", "Unknown response code", Action::Decline, "Not authorised", DECLINED);
 
@@ -147,7 +158,7 @@ const fn code(
     meaning: &'static str,
     action: Action,
     customer: &'static str,
-    cashier: Advice,
+    cashier: Instruction,
 ) -> Meaning {
     Meaning { code, meaning, action, on_reversal: Refuses, customer, cashier }
 }

@@ -108,10 +108,16 @@ impl Register {
 
     /// A property of the terminal that is a text.
     pub(crate) fn property(&self, name: &str) -> String {
-        let value: OwnedVariant = self
-            .call(bus::ROOT, "org.freedesktop.DBus.Properties", "Get", &(TERMINAL, name))
-            .expect("the terminal has it");
-        <&str>::try_from(&value).expect("it is a text").to_owned()
+        <&str>::try_from(&self.value(name)).expect("it is a text").to_owned()
+    }
+
+    /// A property of the terminal that is a number.
+    pub(crate) fn count(&self, name: &str) -> u32 {
+        u32::try_from(&self.value(name)).expect("it is a number")
+    }
+
+    fn value(&self, name: &str) -> OwnedVariant {
+        self.call(bus::ROOT, "org.freedesktop.DBus.Properties", "Get", &(TERMINAL, name)).expect("the terminal has it")
     }
 
     /// Waits until a transaction is as `is_so` says.

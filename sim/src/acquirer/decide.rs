@@ -25,6 +25,11 @@ impl Desk {
         let mut answer = request.answer(ECHOED);
         match request.mti.as_str() {
             "0100" | "0200" => self.authorise(request, &mut decision, &mut answer),
+            "0220" | "0221" => {
+                if decision.response == APPROVED {
+                    self.book(request);
+                }
+            }
             "0400" | "0401" => {
                 let is_taken = decision.response == APPROVED;
                 let is_known = self.record(|ledger| reverse(ledger, request, is_taken));
@@ -45,26 +50,25 @@ impl Desk {
         (decision, Some(answer))
     }
 
+    /// Books what card and terminal approved between them, once, however often it is advised.
+    fn book(&self, advice: &Message) {
+        let (cryptogram, _) = verify(advice);
+        let entry = entry(advice, cryptogram);
+        self.record(|ledger| {
+            if ledger.original(&entry.terminal_id, &entry.rrn, entry.stan).is_none() {
+                ledger.entries.push(Entry { response_code: APPROVED.to_owned(), approved: entry.amount, ..entry });
+            }
+        });
+    }
+
     fn authorise(&self, request: &Message, decision: &mut Decision, answer: &mut Message) {
         let (cryptogram, verified) = verify(request);
         if cryptogram == Cryptogram::Wrong {
             decision.response = CARD_AUTHENTICATION_FAILED.to_owned();
         }
-        let amount = request.number(4).unwrap_or(0);
-        let entry = Entry {
-            mti: request.mti.clone(),
-            terminal_id: request.text(41).unwrap_or_default().to_owned(),
-            stan: request.number(11).unwrap_or(0),
-            rrn: request.text(37).unwrap_or_default().to_owned(),
-            own_rrn: decision.fields().find(|(number, _)| *number == 37).map(|(_, value)| value.to_owned()),
-            pan: masked(pan(request).unwrap_or_default()),
-            amount,
-            currency: request.number(49).unwrap_or(0),
-            cryptogram,
-            response_code: String::new(),
-            approved: 0,
-            is_reversed: false,
-        };
+        let own_rrn = decision.fields().find(|(number, _)| *number == 37).map(|(_, value)| value.to_owned());
+        let entry = Entry { own_rrn, ..entry(request, cryptogram) };
+        let amount = entry.amount;
         self.record(|ledger| {
             if ledger.original(&entry.terminal_id, &entry.rrn, entry.stan).is_some() {
                 decision.response = "94".to_owned();
@@ -87,6 +91,24 @@ impl Desk {
             issuer_data.put(dict::ISSUER_AUTHENTICATION_DATA, &verified.issuer_authentication_data(is_approved, code));
             answer.set(55, issuer_data.into_bytes());
         }
+    }
+}
+
+/// A request for money as the ledger has it, while nothing is decided.
+fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
+    Entry {
+        mti: request.mti.clone(),
+        terminal_id: request.text(41).unwrap_or_default().to_owned(),
+        stan: request.number(11).unwrap_or(0),
+        rrn: request.text(37).unwrap_or_default().to_owned(),
+        own_rrn: None,
+        pan: masked(pan(request).unwrap_or_default()),
+        amount: request.number(4).unwrap_or(0),
+        currency: request.number(49).unwrap_or(0),
+        cryptogram,
+        response_code: String::new(),
+        approved: 0,
+        is_reversed: false,
     }
 }
 

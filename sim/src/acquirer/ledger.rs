@@ -16,7 +16,7 @@ pub struct Ledger {
 /// One request for money. It holds no more of the card than a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Message type: 0100 or 0200.
+    /// Message type: 0100, 0200, or 0220 and 0221 for what was approved offline.
     pub mti: String,
     /// Card Acceptor Terminal Identification.
     pub terminal_id: String,

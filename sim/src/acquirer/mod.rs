@@ -1,7 +1,7 @@
 //! A simulated acquirer, with the issuers behind it.
 //!
-//! It answers authorisation and financial requests (0100, 0200), reversals (0400, 0401) and network management (0800)
-//! over TCP. Where a request has chip data, the Application Cryptogram among them is verified, and the answer carries
+//! It answers authorisation and financial requests (0100, 0200), advices of offline approvals (0220, 0221), reversals
+//! (0400, 0401) and network management (0800) over TCP. Where a request has chip data, the Application Cryptogram among them is verified, and the answer carries
 //! Issuer Authentication Data. [`Rules`] decide the rest, also that answers are late, lost or wrong. The [`Ledger`]
 //! says what became of the money.
 
@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 pub use ledger::{Cryptogram, Entry, Ledger};
@@ -28,6 +28,7 @@ use wire::Message;
 pub struct Acquirer {
     address: SocketAddr,
     desk: Arc<Desk>,
+    listening: Option<JoinHandle<()>>,
 }
 
 /// What the acquirer's threads share.
@@ -57,11 +58,11 @@ impl Acquirer {
             lines: Mutex::default(),
             is_closed: AtomicBool::new(false),
         });
-        thread::spawn({
+        let listening = thread::spawn({
             let desk = desk.clone();
             move || desk.accept(&listener)
         });
-        Ok(Self { address, desk })
+        Ok(Self { address, desk, listening: Some(listening) })
     }
 
     /// Where it listens.
@@ -93,8 +94,13 @@ impl Acquirer {
 impl Drop for Acquirer {
     fn drop(&mut self) {
         self.desk.is_closed.store(true, Ordering::Relaxed);
-        // The listening thread waits for a connection: this one ends it. Where it fails, the thread is gone.
-        let _ = TcpStream::connect(self.address);
+        // The listening thread waits for a connection: this one ends it. Where it fails, the thread is gone. Nobody is
+        // listened to once this is done.
+        if TcpStream::connect(self.address).is_ok()
+            && let Some(listening) = self.listening.take()
+        {
+            let _ = listening.join();
+        }
         self.drop_lines();
     }
 }

@@ -139,3 +139,13 @@ fn an_echo_test_is_answered_and_what_is_no_message_is_counted() {
     assert_eq!((answer.mti.as_str(), answer.text(39), answer.text(70)), ("0810", Some("00"), Some("301")));
     assert_eq!((line.acquirer.ledger().network_requests, line.acquirer.ledger().malformed), (1, 1));
 }
+
+#[test]
+fn an_advice_is_booked_once_however_often_it_is_sent() {
+    let mut line = Line::open();
+    for mti in ["0220", "0221", "0221"] {
+        let answer = line.ask(&message(mti, 1, 1251));
+        assert_eq!((answer.mti.as_str(), answer.text(39)), ("0230", Some("00")));
+    }
+    assert_eq!((line.acquirer.ledger().entries.len(), line.acquirer.ledger().total()), (1, 1251));
+}

@@ -116,9 +116,10 @@ impl Message {
 
     /// An answer with these fields of the request. The TPDU goes back with its addresses exchanged.
     pub(super) fn answer(&self, echoed: &[u8]) -> Self {
-        let function = if self.mti.ends_with('1') { self.mti.replace("01", "00") } else { self.mti.clone() };
-        let mut mti = function.into_bytes();
-        mti[2] = b'1';
+        // A request is answered by the function after it, a repeat as its first: 0110 for 0101, 0230 for 0221.
+        let mut mti = self.mti.clone().into_bytes();
+        mti[2] |= 1;
+        mti[3] &= !1;
         let fields = echoed.iter().filter_map(|number| Some((*number, self.fields.get(number)?.clone())));
         Self {
             tpdu: self.tpdu.map(|[id, d1, d2, s1, s2]| [id, s1, s2, d1, d2]),

@@ -25,7 +25,7 @@ impl Engine {
         let token = request.token.clone();
         if let Some(open) = self.open.get(&token) {
             open.transaction().is_asked_again_by(&request)?;
-            return Ok(self.view_open(&token).expect("it was found a moment ago"));
+            return self.find(&token);
         }
         if let Some(past) = self.journal.find(&token).map_err(|error| journal_fault(&error))? {
             past.is_asked_again_by(&request)?;
@@ -61,7 +61,8 @@ impl Engine {
         if let Some(view) = self.view_interrupted(token) {
             return Err(view.error.expect("it says why it was interrupted"));
         }
-        let Some(open) = self.open.get_mut(token) else {
+        // One that is done may still be open, for its advice.
+        let Some(open) = self.open.get_mut(token).filter(|open| open.transaction().phase() != Phase::Done) else {
             let past = self.find(token)?;
             return Err(Fault::new("AlreadyDone", Retry::Never, format!("transaction {} is done", past.token)));
         };

@@ -5,17 +5,18 @@ use std::time::Duration;
 use emv::fields::Amount;
 use emv::kernel::Cvm;
 use emv::tlv::Tlvs;
+use zeroize::Zeroizing;
 
 use super::super::handle::Reply;
 use super::super::{
-    Card, Event, Fault, HostFailure, Input, OnlineRequest, Record, Retry, Reversal, ReversalFailure, Token,
+    Card, Event, Fault, HostFailure, Input, OnlineRequest, Record, Request, Retry, Reversal, SendFailure, Token,
     Transaction, tap_result,
 };
 use super::answering::send;
 use super::{Engine, Message, Open};
 use crate::upstream::{
-    self, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, NetworkPurpose, NetworkRequest, OnReversal,
-    ReversalAnswer, icc_data,
+    self, Advice, AdviceAnswer, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, NetworkPurpose,
+    NetworkRequest, NotSent, OnReversal, ReversalAnswer, icc_data,
 };
 
 impl Engine {
@@ -114,16 +115,61 @@ impl Engine {
                     OnReversal::Later | OnReversal::SettlesRepeat | OnReversal::Refuses => {
                         tracing::warn!(token = token.as_str(), response_code, meaning, "a reversal is not taken");
                         let reason = meaning.to_owned();
-                        Input::ReversalFailed(ReversalFailure { reason, response_code: Some(response_code) })
+                        Input::ReversalFailed(SendFailure { reason, response_code: Some(response_code) })
                     }
                 }
             }
             Err(error) => {
                 tracing::warn!(token = token.as_str(), %error, "a reversal was not answered; it is sent again");
-                Input::ReversalFailed(ReversalFailure { reason: error.to_string(), response_code: None })
+                Input::ReversalFailed(SendFailure { reason: error.to_string(), response_code: None })
             }
         };
         self.feed(token, input);
+    }
+
+    /// Tells the acquirer of an offline approval, which is in the journal already, after a while.
+    pub(super) fn advise(&mut self, token: &Token, advice: &OnlineRequest, is_repeat: bool, after: Duration) {
+        let Some(open) = self.open.get_mut(token) else { return };
+        // The sale is done, however long the advice may take: what the journal has sealed is all that it needs.
+        open.outcome = None;
+        let Some(open) = self.open.get(token) else { return };
+        let advice = self.advice_message(open.transaction(), advice, is_repeat);
+        let (host, inbox, token) = (self.host.clone(), self.inbox.clone(), token.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            let answer = match &advice {
+                Some(advice) => host.advise(advice).await,
+                None => Err(NotSent::NoCard.into()),
+            };
+            // Where the engine has stopped meanwhile, the next start sends it again.
+            let _ = inbox.send(Message::Advice(token, answer));
+        });
+    }
+
+    pub(super) fn advice_answered(&mut self, token: &Token, answer: Result<AdviceAnswer, HostError>) {
+        self.note_contact(&answer);
+        let failure = match answer {
+            Ok(AdviceAnswer { response_code, is_taken: true }) => {
+                return self.feed(token, Input::AdviceAnswered { response_code: response_code.to_string() });
+            }
+            Ok(AdviceAnswer { response_code, .. }) => SendFailure {
+                reason: response_code.meaning().meaning.to_owned(),
+                response_code: Some(response_code.to_string()),
+            },
+            Err(error) => SendFailure { reason: error.to_string(), response_code: None },
+        };
+        tracing::warn!(token = token.as_str(), reason = failure.reason, "an advice was not taken; it is sent again");
+        self.feed(token, Input::AdviceFailed(failure));
+    }
+
+    /// Nothing where the card can't be read any more.
+    fn advice_message(&self, transaction: &Transaction, advice: &OnlineRequest, is_repeat: bool) -> Option<Advice> {
+        let card = self.sealed_card(transaction)?;
+        let sealed = transaction.card_read()?.icc_data.as_ref()?;
+        let icc_data = self.storage_key.open(transaction.token().as_str(), sealed).ok()?;
+        let request =
+            AuthorisationRequest { track2: None, icc_data, ..request_of(transaction.request(), advice, card) };
+        Some(Advice { request, is_repeat })
     }
 
     fn reversal_message(&self, transaction: &Transaction, reversal: &Reversal, is_repeat: bool) -> upstream::Reversal {
@@ -166,9 +212,17 @@ fn authorisation_request(open: &mut Open, online: &OnlineRequest) -> Option<Auth
     let record = outcome.data_record.as_ref()?;
     let objects = Tlvs::parse(record.as_bytes()).ok()?;
     let read = tap_result::read_card(record)?;
-    let request = open.transaction().request();
     let aid = open.records.df_name().unwrap_or_default();
     Some(AuthorisationRequest {
+        track2: read.track2,
+        icc_data: icc_data::from_data_record(objects, icc_data::wanted(aid)),
+        ..request_of(open.transaction().request(), online, read.card)
+    })
+}
+
+/// A request for what a caller asked, with nothing of the card but its number.
+fn request_of(request: &Request, online: &OnlineRequest, card: Card) -> AuthorisationRequest {
+    AuthorisationRequest {
         stan: online.stan,
         rrn: online.rrn.clone(),
         at: online.at,
@@ -178,9 +232,9 @@ fn authorisation_request(open: &mut Open, online: &OnlineRequest) -> Option<Auth
         cashback: request.amount_other.unwrap_or(Amount::ZERO),
         currency: request.currency,
         entry_mode: EntryMode::ContactlessChip,
-        card: read.card,
-        track2: read.track2,
+        card,
+        track2: None,
         pin_block: None,
-        icc_data: icc_data::from_data_record(objects, icc_data::wanted(aid)),
-    })
+        icc_data: Zeroizing::default(),
+    }
 }

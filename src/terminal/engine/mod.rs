@@ -40,7 +40,7 @@ use crate::config::Config;
 use crate::journal::{Journal, JournalError};
 use crate::keys::{KeyError, StorageKey};
 use crate::reader;
-use crate::upstream::{AuthorisationAnswer, Host, HostError, ReversalAnswer};
+use crate::upstream::{AdviceAnswer, AuthorisationAnswer, Host, HostError, ReversalAnswer};
 
 /// Why the engine can't start.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,7 @@ enum Message {
     ReaderLost(Token),
     /// It is time to see whether a reader is stuck.
     LookAfter(reader::ReaderId),
+    Advice(Token, Result<AdviceAnswer, HostError>),
     /// The time for presenting a card is over.
     Deadline(Token),
     /// The field of the wait with this number has been off for long enough.
@@ -197,10 +198,12 @@ impl Engine {
             .chain(interrupted.map(|view| view.state))
             .collect();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let advices = self.open.values().filter(|open| open.transaction().is_advice_outstanding());
         Status {
             readers: self.stations.views().collect(),
-            open_transactions: count(phases.len()),
+            open_transactions: count(phases.iter().filter(|phase| **phase != Phase::Done).count()),
             outstanding_reversals: count(phases.iter().filter(|phase| **phase == Phase::Reversing).count()),
+            outstanding_advices: count(advices.count()),
             ..self.status.clone()
         }
     }
@@ -258,6 +261,7 @@ impl Engine {
             Message::Tap(token, _)
             | Message::Answer(token, _)
             | Message::Reversal(token, _)
+            | Message::Advice(token, _)
             | Message::ReaderLost(token)
             | Message::Deadline(token)
             | Message::FieldOn(token, _)
@@ -286,6 +290,7 @@ impl Engine {
             Message::Echo(reply, answer) => self.echo_answered(reply, answer),
             Message::ReaderLost(token) => self.reader_lost(&token),
             Message::LookAfter(reader) => self.look_after(&reader),
+            Message::Advice(token, answer) => self.advice_answered(&token, answer),
             Message::Deadline(token) => self.deadline(&token),
             Message::FieldOn(token, wait) => self.field_on(&token, wait),
             Message::Moment(token, wait) => self.moment(&token, wait),
@@ -340,6 +345,7 @@ impl Engine {
                 Output::Disarm => self.release_readers(token),
                 Output::Authorise(request) => self.authorise(token, &request),
                 Output::Reverse { reversal, repeated, after } => self.reverse(token, &reversal, repeated, after),
+                Output::Advise { advice, repeated, after } => self.advise(token, &advice, repeated, after),
                 Output::ArmForAnswer(answer) => self.resume_tap(token, &answer),
                 Output::Publish(transaction) => {
                     open.shown = Some(transaction);

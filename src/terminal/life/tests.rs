@@ -69,6 +69,9 @@ fn in_short(output: &Output) -> String {
         Output::Reverse { reversal, repeated, after } => {
             format!("reverse {} {} after {after:?}", reversal.stan, if *repeated { "again" } else { "first" })
         }
+        Output::Advise { advice, repeated, after } => {
+            format!("advise {} {} after {after:?}", advice.stan, if *repeated { "again" } else { "first" })
+        }
         Output::ArmForAnswer(_) => "arm for answer".to_owned(),
         Output::Publish(_) => "publish".to_owned(),
     }
@@ -84,7 +87,7 @@ fn no_answer() -> Input {
 
 fn reversal_fails(response_code: Option<&str>) -> Input {
     let response_code = response_code.map(str::to_owned);
-    Input::ReversalFailed(ReversalFailure { reason: "not taken".to_owned(), response_code })
+    Input::ReversalFailed(SendFailure { reason: "not taken".to_owned(), response_code })
 }
 
 fn taken() -> Input {
@@ -118,6 +121,36 @@ fn an_offline_approval_is_written_before_it_is_told() {
         bench.step(Input::CardRead(Box::new(tap("t1", TapOutcome::Approved)))),
         ["note card_read", "disarm", "publish", "write completed", "publish"]
     );
+    assert_eq!(bench.result(), Some(FinalResult::Approved));
+}
+
+#[test]
+fn the_acquirer_is_told_of_an_offline_approval_until_it_has_taken_it_whatever_happens() {
+    let mut bench = Bench::at_the_card(purchase("t1"));
+    let approved = tap("t1", TapOutcome::Approved);
+    let told = CardRead { icc_data: approved.card.clone(), ..approved };
+    assert_eq!(
+        bench.step(Input::CardRead(Box::new(told))),
+        [
+            "note card_read",
+            "disarm",
+            "publish",
+            "note advice_requested",
+            "write completed",
+            "publish",
+            "advise 000001 first after 0ns"
+        ]
+    );
+    assert_eq!(bench.result(), Some(FinalResult::Approved));
+    let failure = || Input::AdviceFailed(SendFailure { reason: "no answer".to_owned(), response_code: None });
+    assert_eq!(bench.step(failure()), ["write advice_failed", "advise 000001 again after 1s"]);
+    assert_eq!(bench.step(failure()), ["advise 000001 again after 2s"]);
+    assert!(!bench.life.is_over());
+    let (mut bench, outputs) = bench.recover();
+    assert_eq!(outputs, ["advise 000001 again after 0ns"], "the same advice, after a restart");
+    assert!(bench.handle(Input::Cancel).is_err());
+    assert_eq!(bench.step(Input::AdviceAnswered { response_code: "00".to_owned() }), ["write advice_answered"]);
+    assert!(bench.life.is_over());
     assert_eq!(bench.result(), Some(FinalResult::Approved));
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::link::{Answers, Command, Link};
+use super::advice::{Advice, AdviceAnswer};
 use super::authorisation::{AuthorisationAnswer, AuthorisationRequest};
 use super::config::{CardAcceptor, HostConfig};
 use super::failure::{HostError, NoAnswer, NotSent};
@@ -87,6 +88,16 @@ impl Host {
         let message = reversal.to_message(&self.config, &self.acceptor);
         let answer = first(&mut self.send(message, reversal.stan, None)).await?;
         Ok(ReversalAnswer::from_message(&answer, reversal)?)
+    }
+
+    /// Sends an advice, once. Until the answer [takes it](AdviceAnswer::is_taken), send it again as a repeat.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn advise(&self, advice: &Advice) -> Result<AdviceAnswer, HostError> {
+        let message = advice.to_message(&self.config, &self.acceptor);
+        let answer = first(&mut self.send(message, advice.request.stan, None)).await?;
+        Ok(AdviceAnswer::from_message(&answer, advice)?)
     }
 
     /// Sends an echo test, a sign-on or a sign-off; returns what the host says to it.

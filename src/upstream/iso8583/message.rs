@@ -17,6 +17,8 @@ impl Mti {
     pub const AUTHORISATION_REQUEST: Self = Self(0x0100);
     /// A financial request: an approval also posts the amount.
     pub const FINANCIAL_REQUEST: Self = Self(0x0200);
+    /// A financial advice, sent for the first time.
+    pub const FINANCIAL_ADVICE: Self = Self(0x0220);
     /// A reversal request, sent for the first time.
     pub const REVERSAL_REQUEST: Self = Self(0x0400);
     /// A network management request: echo test, sign-on.

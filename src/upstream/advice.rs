@@ -1,0 +1,93 @@
+//! Telling the acquirer what card and terminal approved without it.
+
+use super::authorisation::AuthorisationRequest;
+use super::config::{CardAcceptor, HostConfig};
+use super::failure::MalformedAnswer;
+use super::iso8583::{Message, Mti};
+use super::response_code::{OnReversal, ResponseCode};
+
+/// The Authorisation Response Code of an offline approval (EMV Book 4, A6): what field 39 of an advice says.
+const OFFLINE_APPROVED: &str = "Y1";
+
+/// An advice of an offline approval, by which the acquirer collects the money: 0220, repeated as 0221.
+///
+/// Its fields are those of a request for the same sale, under a STAN and a reference of its own that are the same in
+/// every repeat, and without track 2, which nobody has kept. Field 55 has the card's Transaction Certificate.
+#[derive(Debug, Clone)]
+pub struct Advice {
+    /// What would have been asked.
+    pub request: AuthorisationRequest,
+    /// Whether it may have been sent before: then this is a repeat, 0221.
+    pub is_repeat: bool,
+}
+
+impl Advice {
+    pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
+        let first = Mti::FINANCIAL_ADVICE;
+        let mut message = self.request.to_message(config, acceptor);
+        message.mti = if self.is_repeat { first.repeat() } else { first };
+        message.set(39, OFFLINE_APPROVED);
+        message
+    }
+}
+
+/// The answer to an [`Advice`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdviceAnswer {
+    /// Field 39.
+    pub response_code: ResponseCode,
+    /// Whether the acquirer has it in its books. An advice can't be declined: the sale is done. What is not taken is
+    /// sent again, until somebody has found out what is wrong with it.
+    pub is_taken: bool,
+}
+
+impl AdviceAnswer {
+    pub(super) fn from_message(message: &Message, advice: &Advice) -> Result<Self, MalformedAnswer> {
+        let response_code = ResponseCode::of(message)?;
+        // The codes that settle a reversal settle an advice.
+        let is_taken = match response_code.meaning().on_reversal {
+            OnReversal::Settles => true,
+            OnReversal::SettlesRepeat => advice.is_repeat,
+            OnReversal::NotFound | OnReversal::Later | OnReversal::Refuses => false,
+        };
+        Ok(Self { response_code, is_taken })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::authorisation::tests::request;
+    use super::super::config::tests::{acceptor, config};
+    use super::*;
+
+    fn advice(is_repeat: bool) -> Advice {
+        Advice { request: AuthorisationRequest { track2: None, ..request(42) }, is_repeat }
+    }
+
+    #[test]
+    fn an_advice_has_the_fields_of_a_request_and_says_that_it_was_approved() {
+        let (config, acceptor) = (config(""), acceptor());
+        let message = advice(false).to_message(&config, &acceptor);
+        assert_eq!((message.mti.to_string().as_str(), message.text(39)), ("0220", Some("Y1")));
+        let request = request(42).to_message(&config, &acceptor);
+        for (number, value) in request.fields().filter(|(number, _)| *number != 35) {
+            assert_eq!(message.bytes(number), Some(value), "field {number}");
+        }
+        assert_eq!(message.bytes(35), None);
+        let repeat = advice(true).to_message(&config, &acceptor);
+        assert_eq!((repeat.mti.to_string().as_str(), repeat.mti.answer().to_string().as_str()), ("0221", "0230"));
+    }
+
+    #[test]
+    fn an_advice_is_taken_by_an_acquirer_that_says_so_and_by_no_other() {
+        let is_taken = |code: &str, is_repeat| {
+            let mut answer = Message::new(Mti::FINANCIAL_ADVICE.answer());
+            answer.set(39, code);
+            AdviceAnswer::from_message(&answer, &advice(is_repeat)).unwrap().is_taken
+        };
+        assert!(is_taken("00", false) && is_taken("94", true));
+        for code in ["94", "05", "25", "30", "91"] {
+            assert!(!is_taken(code, false), "{code}");
+        }
+    }
+}
