@@ -277,3 +277,22 @@ fn a_card_that_falls_silent_holds_neither_sale_nor_reader_nor_daemon() {
         drop((speak, card));
     });
 }
+
+#[test]
+fn a_card_laid_down_before_the_service_notices_that_the_last_one_went_is_served() {
+    isolated("a_card_laid_down_before_the_service_notices_that_the_last_one_went_is_served", |pcscd| {
+        pcscd.start();
+        let (terminal, register) = start();
+        register.has_readers(&Pcscd::READERS);
+        let mut slots = [slot(pcscd, 0), slot(pcscd, 1)];
+        for number in 0..12 {
+            let (token, reader) = (format!("swap-{number}"), number % 2);
+            // The card before still lies there, and is taken away while it is read, or right after.
+            register.sell(&token, 1250, Some(Pcscd::READERS[reader])).unwrap();
+            slots[reader].remove();
+            present(&mut slots[reader], &built_in("visa-online"));
+            assert_eq!(register.done(&token).result(), "approved", "{token}");
+        }
+        register.reconcile(&terminal.acquirer.ledger());
+    });
+}

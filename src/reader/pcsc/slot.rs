@@ -42,11 +42,29 @@ impl PcscSlot {
     }
 }
 
+impl PcscSlot {
+    /// Powers a card that the service has not noticed: pcsc-lite (1.9.9) takes a reader for empty once it could not
+    /// unpower a card that had left, and if another came before it looked again, it sees no change ever after.
+    fn power_unnoticed(&mut self) -> Result<Card, Error> {
+        let mut card = self.connect(ShareMode::Direct, Protocols::UNDEFINED)?;
+        match card.reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::UnpowerCard) {
+            Ok(()) => Ok(card),
+            Err(error) => {
+                let _ = card.disconnect(Disposition::LeaveCard);
+                Err(error)
+            }
+        }
+    }
+}
+
 impl Slot for PcscSlot {
     fn power(&mut self) -> Result<Vec<u8>, ChannelError> {
         self.release();
         // Exclusive: no other program may speak to a card that is paying.
-        let card = self.connect(ShareMode::Exclusive, Protocols::ANY)?;
+        let card = match self.connect(ShareMode::Exclusive, Protocols::ANY) {
+            Err(Error::NoSmartcard) => self.power_unnoticed()?,
+            card => card?,
+        };
         let (mut names, mut atr) = ([0; NAMES_LEN_MAX], [0; pcsc::MAX_ATR_SIZE]);
         let atr = card.status2(&mut names, &mut atr).map(|status| status.atr().to_vec());
         self.card = Some(card);

@@ -191,7 +191,9 @@ impl Watch {
                 let presence = if event.intersects(State::UNKNOWN | State::UNAVAILABLE | State::IGNORE) {
                     relist = true;
                     Presence::Detached
-                } else if event.contains(State::PRESENT) {
+                } else if event.contains(State::PRESENT) || known.presence == Presence::Card(state.event_count()) {
+                    // Only a card that comes or goes is counted: without that a reader that is said to be empty is not
+                    // known to be (see `PcscSlot::power`).
                     Presence::Card(state.event_count())
                 } else {
                     Presence::Empty
