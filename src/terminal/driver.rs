@@ -247,3 +247,109 @@ fn now(card: &dyn CardChannel) -> emv::Instant {
 pub(super) fn instant(since_start: Duration) -> emv::Instant {
     emv::Instant::from_micros(since_start.as_micros().try_into().unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use emv::fields::{Amount, Date};
+    use emv::kernel::{Transaction, UnpredictableNumbers};
+    use emv::tap::Autorun;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::reader::{CardInfo, Exchange, Indication};
+
+    /// A tap that waits for a card.
+    fn seat() -> Arc<Seat> {
+        let transaction = Transaction {
+            amount_authorised: Some(Amount::from(1250)),
+            amount_other: Some(Amount::ZERO),
+            currency: [0x09, 0x78],
+            currency_exponent: 2,
+            transaction_type: 0x00,
+            date: Date::new(2026, 11, 24).unwrap(),
+            time: [0x12, 0x00, 0x00],
+            sequence_counter: 1,
+        };
+        let numbers = UnpredictableNumbers::from_seed([1; 32]);
+        let mut tap = Box::new(Tap::new(Config::example().profile, transaction, numbers, Autorun::No));
+        assert!(matches!(drain(&mut tap, &drop).next, Next::Card(_)));
+        Seat::new(tap)
+    }
+
+    /// A card that knows no command; something happens before each answer.
+    struct Card<F>(CardInfo, F);
+
+    impl<F: FnMut()> CardChannel for Card<F> {
+        fn card(&self) -> &CardInfo {
+            &self.0
+        }
+
+        fn transmit(&mut self, _command: &[u8]) -> Result<Exchange<'_>, ChannelError> {
+            self.1();
+            Ok(Exchange { response: &[0x6D, 0x00], sent_at: Duration::ZERO, received_at: Duration::ZERO })
+        }
+
+        fn indicate(&mut self, _indication: Indication) {}
+
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// What a conversation tells, in short words.
+    fn told(seat: &Arc<Seat>, before_each_answer: impl FnMut()) -> Vec<&'static str> {
+        let (sender, told) = mpsc::channel();
+        let tell = move |progress| sender.send(progress).unwrap();
+        let info = CardInfo { atr: vec![], already_present: false };
+        conversation(ReaderId::new("counter"), seat.clone(), tell)(&mut Card(info, before_each_answer));
+        let in_short = |progress| match progress {
+            Progress::Claimed(_) => Some("claimed"),
+            Progress::Paused(_, Pause { next: Next::Finished(_), .. }) => Some("finished"),
+            Progress::Paused(..) => Some("paused"),
+            Progress::Ui(_) | Progress::Record(_) => None,
+        };
+        told.into_iter().filter_map(in_short).collect()
+    }
+
+    #[test]
+    fn a_tap_that_is_taken_from_a_silent_card_is_over_for_the_card() {
+        let seat = seat();
+        let taken = std::cell::Cell::new(None);
+        let conversation = told(&seat, || {
+            assert!(!seat.is_free() && seat.take().is_none(), "no other card gets it");
+            assert!(
+                seat.take_from_silent_card(Duration::from_secs(60)).is_none(),
+                "it has not been silent for so long"
+            );
+            taken.set(seat.take_from_silent_card(Duration::ZERO));
+        });
+        assert_eq!(conversation, ["claimed"], "its late answer is nobody's");
+        assert!(taken.into_inner().is_some());
+    }
+
+    #[test]
+    fn a_conversation_that_is_cancelled_ends_before_its_next_command() {
+        let (seat, mut commands) = (seat(), 0);
+        let conversation = told(&seat, || {
+            commands += 1;
+            seat.cancel();
+        });
+        assert_eq!((conversation, commands), (vec!["claimed", "finished"], 1));
+        assert!(told(&seat, || unreachable!("nobody wants it any more")).is_empty());
+    }
+
+    #[test]
+    fn a_wait_for_a_moment_lasts_until_then_or_until_it_is_cancelled() {
+        let seat = seat();
+        let begun = Instant::now();
+        seat.wait(Duration::from_millis(20));
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+        std::thread::scope(|scope| {
+            scope.spawn(|| seat.wait(Duration::from_secs(600)));
+            seat.cancel();
+        });
+        assert!(begun.elapsed() < Duration::from_secs(600));
+    }
+}
