@@ -17,6 +17,7 @@
 //! | `transaction` | `amount` and `amount_other` in minor units, `type`, `date`, `time` |
 //! | `mag_stripe_failures` | how often in a row mag-stripe mode failed before |
 //! | `terminal` | what the terminal gives in a data exchange: objects by tag, while the card has the command of this name; in `waits` a list for the times that the kernel waits for it, each objects or `cancel`, and its time-out once there are no more |
+//! | `online_response` | the issuer's answer, where the card is presented once more |
 //! | `torn_log` | the torn transactions before this one, the oldest first: objects by tag |
 //! | `cancel_at` | the command during which the cashier cancels, though the card answers |
 //! | `expect` | what must come of it: `commands` (CLA INS P1 P2 of each), `data` (what was sent with each), `shown`, `outcome`, ... |
@@ -220,8 +221,8 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
             df_name: profile.combinations()[0].aid.as_bytes().to_vec(),
             fci: alter(selected.data.to_vec()),
             select_status: selected.status,
-            is_restart: false,
-            online_response: None,
+            is_restart: !scenario["online_response"].is_null(),
+            online_response: scenario.get("online_response").map(encoded),
             is_removal_timed_out: false,
             torn_log: torn_log(scenario),
             mag_stripe_failures: mag_stripe_failures(scenario),
@@ -237,6 +238,7 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
     let mut answers = scenario["terminal"]["waits"].as_array().into_iter().flatten();
     let mut exchanged = vec![];
     let (mut log, mut released) = (torn_log(scenario), vec![]);
+    let mut script_results = None;
     loop {
         match kernel.poll().expect("the kernel ends with an outcome") {
             Output::Ui(request) => shown.push(ui(&request)),
@@ -246,6 +248,7 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
             }
             Output::Record(Event::MagStripeFailures(failures)) => mag_stripe_failures = failures,
             Output::Record(Event::Results { tvr, cvm_results }) => results = (tvr, cvm_results),
+            Output::Record(Event::IssuerScriptResults(results)) => script_results = Some(digits(&results)),
             Output::Record(Event::TornLog(change)) => {
                 log.apply(&change);
                 if let TornChange::Released(record) = change {
@@ -305,6 +308,7 @@ fn came_of(scenario: &Value, alter: &mut dyn FnMut(Vec<u8>) -> Vec<u8>) -> Value
                         "exchanged": exchanged,
                         "torn_log": records(&log),
                         "released": released,
+                        "issuer_script_results": script_results,
                     }),
                 );
             }
@@ -352,6 +356,7 @@ fn described(outcome: &Outcome, mut came: Value) -> Value {
     let further = json!({
         "outcome": format!("{:?}", outcome.decision),
         "start": outcome.start.map(|start| format!("{start:?}")),
+        "online_response_data": outcome.online_response_data.map(|data| format!("{data:?}")),
         "cvm": outcome.cvm.map(|cvm| format!("{cvm:?}")),
         "receipt": outcome.receipt,
         "on_outcome": outcome.ui_on_outcome.as_ref().map(ui),
@@ -413,6 +418,7 @@ fn name(command: &Command) -> String {
         0x2A => "CHECKSUM".to_owned(),
         0xCA => format!("GET DATA {}", digits(&bytes[2..4])),
         0xD0 => "RECOVER AC".to_owned(),
+        0x82 => "EXTERNAL AUTHENTICATE".to_owned(),
         _ => digits(&bytes),
     }
 }

@@ -113,6 +113,8 @@ pub enum Event {
     },
     /// Mag-stripe mode has now failed this often in a row.
     MagStripeFailures(u8),
+    /// Issuer Script Results: 5 bytes for each of the issuer's scripts.
+    IssuerScriptResults(Hex),
     /// The results when the kernel finished.
     Results {
         /// Terminal Verification Results.
@@ -199,6 +201,7 @@ impl From<&kernel::Event> for Event {
                 },
             },
             kernel::Event::MagStripeFailures(failures) => Event::MagStripeFailures(*failures),
+            kernel::Event::IssuerScriptResults(results) => Event::IssuerScriptResults(Hex(results.clone())),
             kernel::Event::Results { tvr, cvm_results } => {
                 Event::Results { tvr: Hex(tvr.as_bytes().to_vec()), cvm_results: Hex(cvm_results.as_bytes().to_vec()) }
             }

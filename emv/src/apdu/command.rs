@@ -6,15 +6,21 @@ use core::fmt;
 use crate::dict;
 use crate::tlv::Writer;
 
-/// A command: header, data of at most 255 bytes, and whether an answer with data is expected.
+/// A command: header, data of at most 255 bytes, and Le where an answer with data is expected.
 ///
-/// Every command of the contactless kernels expects one, with Le = `00`: as much as there is.
+/// The commands of the contactless kernels expect one, with Le = `00`: as much as there is. Those that
+/// bring the card what its issuer sends are as the issuer wants them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Command {
     header: [u8; 4],
     data: Vec<u8>,
-    expects_data: bool,
+    le: Option<u8>,
 }
+
+/// The bytes are no command of the short form (ISO/IEC 7816-3, 12.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} bytes are no command APDU of the short form")]
+pub struct InvalidCommand(pub usize);
 
 impl Command {
     /// The most bytes that a command template (`83`) can hold in a command of the short form.
@@ -43,6 +49,16 @@ impl Command {
         Self::new([0x80, 0x1A, 0x00, 0x00], &template.into_bytes())
     }
 
+    /// EXTENDED GET PROCESSING OPTIONS (EMV Contactless Book C-3, D.4): the data of the PDOL, and an
+    /// Integrated Data Storage Record Update Template, whole. Nothing where both don't fit a command.
+    pub fn extended_get_processing_options(pdol_data: &[u8], record_update_template: &[u8]) -> Option<Self> {
+        let mut template = Writer::new();
+        template.put(dict::COMMAND_TEMPLATE, pdol_data);
+        let mut data = template.into_bytes();
+        data.extend_from_slice(record_update_template);
+        (data.len() <= 255).then(|| Self::new([0x80, 0xE0, 0x00, 0x00], &data))
+    }
+
     /// READ RECORD (EMV Book 3, 6.5.11): record `record` of the file with short identifier `sfi`,
     /// 1 to 30.
     pub fn read_record(sfi: u8, record: u8) -> Self {
@@ -59,6 +75,12 @@ impl Command {
     /// `drdol_related_data` has at most 255 bytes.
     pub fn recover_ac(drdol_related_data: &[u8]) -> Self {
         Self::new([0x80, 0xD0, 0x00, 0x00], drdol_related_data)
+    }
+
+    /// EXTERNAL AUTHENTICATE (EMV Book 3, 6.5.4): the Issuer Authentication Data, 8 to 16 bytes. The card
+    /// answers with a status word alone.
+    pub fn external_authenticate(issuer_authentication_data: &[u8]) -> Self {
+        Command { le: None, ..Self::new([0x00, 0x82, 0x00, 0x00], issuer_authentication_data) }
     }
 
     /// GET DATA (EMV Book 3, 6.5.7) of a primitive object with a tag of one or two bytes.
@@ -83,7 +105,7 @@ impl Command {
     /// with a status word alone. `value` has at most 255 bytes.
     pub fn put_data(tag: crate::tlv::Tag, value: &[u8]) -> Self {
         let [_, _, p1, p2] = tag.number().to_be_bytes();
-        Command { expects_data: false, ..Self::new([0x80, 0xDA, p1, p2], value) }
+        Command { le: None, ..Self::new([0x80, 0xDA, p1, p2], value) }
     }
 
     /// A command with these first four bytes (CLA, INS, P1, P2), which expects data.
@@ -93,7 +115,30 @@ impl Command {
     /// is sent was bounded before.
     pub fn new(header: [u8; 4], data: &[u8]) -> Self {
         assert!(data.len() <= 255, "the data of a short command");
-        Command { header, data: data.to_vec(), expects_data: true }
+        Command { header, data: data.to_vec(), le: Some(0x00) }
+    }
+
+    /// Reads a command as the issuer wrote it: header, Lc and data where there are data, Le where an
+    /// answer with data is expected.
+    ///
+    /// # Errors
+    /// If the bytes are none of the four cases of the short form.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidCommand> {
+        let invalid = InvalidCommand(bytes.len());
+        let (&header, body) = bytes.split_first_chunk::<4>().ok_or(invalid)?;
+        let (data, le) = match *body {
+            [] => (&[][..], None),
+            [le] => (&[][..], Some(le)),
+            [lc, ref rest @ ..] => {
+                let (data, rest) = rest.split_at_checked(lc.into()).filter(|_| lc != 0).ok_or(invalid)?;
+                match *rest {
+                    [] => (data, None),
+                    [le] => (data, Some(le)),
+                    _ => return Err(invalid),
+                }
+            }
+        };
+        Ok(Command { header, data: data.to_vec(), le })
     }
 
     /// The instruction byte.
@@ -120,9 +165,7 @@ impl Command {
             bytes.push(self.data.len() as u8);
             bytes.extend_from_slice(&self.data);
         }
-        if self.expects_data {
-            bytes.push(0x00);
-        }
+        bytes.extend(self.le);
         bytes
     }
 }
@@ -166,6 +209,41 @@ mod tests {
     fn only_relay_resistance_is_timed() {
         assert!(Command::exchange_relay_resistance_data([0; 4]).is_timed());
         assert!(!Command::read_record(1, 1).is_timed());
+    }
+
+    #[test]
+    fn issuer_authentication_data_go_to_the_card_without_le() {
+        let command = Command::external_authenticate(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(command.to_bytes(), [0x00, 0x82, 0x00, 0x00, 8, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn an_extended_gpo_holds_the_pdol_data_and_the_update() {
+        let command = Command::extended_get_processing_options(&[0xAA], &[0xBF, 0x60, 0x00]).unwrap();
+        assert_eq!(command.to_bytes(), [0x80, 0xE0, 0x00, 0x00, 6, 0x83, 1, 0xAA, 0xBF, 0x60, 0x00, 0x00]);
+        assert!(Command::extended_get_processing_options(&[], &[0; 253]).is_some());
+        assert!(Command::extended_get_processing_options(&[], &[0; 254]).is_none());
+    }
+
+    #[test]
+    fn each_case_of_the_short_form_is_read_and_sent_as_it_was_written() {
+        for bytes in [
+            &[0x84, 0x1E, 0x00, 0x00][..],
+            &[0x00, 0xCA, 0x9F, 0x36, 0x05],
+            &[0x84, 0x24, 0x00, 0x02, 0x02, 0xAA, 0xBB],
+            &[0x84, 0x24, 0x00, 0x02, 0x02, 0xAA, 0xBB, 0x08],
+        ] {
+            assert_eq!(Command::parse(bytes).unwrap().to_bytes(), bytes);
+        }
+        for bytes in [
+            &[][..],
+            &[0x84, 0x1E, 0x00],
+            &[0x84, 0x1E, 0x00, 0x00, 0x00, 0x00],
+            &[0x84, 0x24, 0x00, 0x02, 0x03, 0xAA, 0xBB],
+            &[0x84, 0x24, 0x00, 0x02, 0x01, 0xAA, 0xBB, 0xCC],
+        ] {
+            assert_eq!(Command::parse(bytes), Err(InvalidCommand(bytes.len())));
+        }
     }
 
     #[test]

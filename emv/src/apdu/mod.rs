@@ -3,5 +3,5 @@
 mod command;
 mod response;
 
-pub use command::Command;
+pub use command::{Command, InvalidCommand};
 pub use response::{Response, StatusWord, TooShort};

@@ -29,6 +29,12 @@ impl StatusWord {
         self == Self::SUCCESS
     }
 
+    /// Whether the command was carried out, and the card adds a warning: `62xx` or `63xx`
+    /// (EMV Book 3, 6.3.5).
+    pub fn is_warning(self) -> bool {
+        matches!(self.to_bytes(), [0x62 | 0x63, _])
+    }
+
     /// The two bytes, SW1 and SW2.
     pub fn to_bytes(self) -> [u8; 2] {
         self.0.to_be_bytes()
@@ -89,5 +95,13 @@ mod tests {
         assert_eq!(response.data, [0x6F, 0x00]);
         assert!(response.status.is_success());
         assert_eq!(Response::parse(&[0x90]), Err(TooShort(1)));
+    }
+
+    #[test]
+    fn a_warning_is_neither_success_nor_refusal() {
+        for (status, is_warning) in [(0x6200, true), (0x63C2, true), (0x6100, false), (0x6400, false), (0x9000, false)]
+        {
+            assert_eq!(StatusWord(status).is_warning(), is_warning, "{status:04X}");
+        }
     }
 }

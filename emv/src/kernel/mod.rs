@@ -113,6 +113,8 @@ pub enum Event {
     /// Mag-stripe mode of Kernel 2 has now failed this often in a row (Failed MS Cntr, 0 to 5): the
     /// next activation is to be told, by whichever card.
     MagStripeFailures(u8),
+    /// Issuer Script Results (`9F5B`): what became of the issuer's scripts, 5 bytes for each.
+    IssuerScriptResults(Vec<u8>),
     /// The results as they stood when the kernel finished.
     Results {
         /// Terminal Verification Results.

@@ -3,7 +3,9 @@
 mod card_authentication_related_data;
 mod form_factor_indicator;
 mod issuer_application_data;
+mod issuer_script_results;
 
 pub use card_authentication_related_data::CardAuthenticationRelatedData;
 pub use form_factor_indicator::{FormFactor, FormFactorIndicator, PaymentTransactionTechnology};
 pub use issuer_application_data::IssuerApplicationData;
+pub use issuer_script_results::{IssuerScriptResult, ScriptOutcome};

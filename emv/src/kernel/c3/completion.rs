@@ -1,11 +1,15 @@
 //! Online Processing and Offline Completion (Book C-3, 5.8 and 5.9).
 
+use core::time::Duration;
+
 use super::State;
 use super::context::Context;
 use crate::dict;
-use crate::fields::Amount;
 use crate::fields::c3::{FormFactorIndicator, PaymentTransactionTechnology};
-use crate::kernel::{Cvm, Decision, MessageId, Outcome, Record, Status, UiRequest, Value, ValueQualifier};
+use crate::fields::{Amount, Ctq, Ttq};
+use crate::kernel::{
+    Cvm, Decision, MessageId, OnlineResponseData, Outcome, Record, StartPoint, Status, UiRequest, Value, ValueQualifier,
+};
 use crate::tlv::Tag;
 
 /// What authorisation and clearing need (Book C-3, Table B-1), and what identifies the card and the
@@ -59,11 +63,30 @@ pub(super) fn complete(context: &mut Context) -> State {
     outcome.cvm = Some(if decision == Decision::Declined { Cvm::NoCvm } else { context.cvm });
     outcome.ui_on_outcome = Some(context.in_language(request));
     outcome.data_record = Some(Record::from(context.database.record(DATA_RECORD)));
+    if decision == Decision::OnlineRequest && is_update_supported(context) {
+        present_again(&mut outcome, context);
+    }
     if spending_amount.is_some() {
         let data = context.database.record(&[dict::AVAILABLE_OFFLINE_SPENDING_AMOUNT]);
         outcome.discretionary_data = Some(Record::from(data));
     }
     context.finish(outcome)
+}
+
+/// Whether card and reader both know Issuer Update Processing.
+fn is_update_supported(context: &Context) -> bool {
+    let by_card = context.ctq().is_some_and(|ctq| ctq.has(Ctq::ISSUER_UPDATE_PROCESSING_SUPPORTED));
+    by_card && context.ttq.has(Ttq::ISSUER_UPDATE_PROCESSING_SUPPORTED)
+}
+
+/// What the issuer sends for the card starts the kernel once more.
+//= C-3 5.8.1.2
+fn present_again(outcome: &mut Outcome, context: &Context) {
+    outcome.start = Some(StartPoint::B);
+    outcome.online_response_data = Some(OnlineResponseData::EmvData);
+    let request = UiRequest::new(MessageId::PresentCardAgain, Status::ReadyToRead);
+    outcome.ui_on_restart = Some(context.in_language(request));
+    outcome.field_off = Some(Duration::ZERO);
 }
 
 /// 4.1.1.1: the transaction went over ISO/IEC 14443.
@@ -91,7 +114,7 @@ mod tests {
     use super::super::Options;
     use super::super::testing::context;
     use super::*;
-    use crate::fields::Ttq;
+    use crate::fields::{Bit, Ctq};
     use crate::tlv::Tlvs;
 
     fn completed(mut context: Context) -> Outcome {
@@ -119,6 +142,27 @@ mod tests {
             assert_eq!(outcome.cvm, Some(cvm));
             assert!(outcome.data_record.is_some());
             assert_eq!((outcome.start, outcome.field_off, outcome.receipt), (None, None, false));
+        }
+    }
+
+    //= test C-3 5.8.1.2
+    #[test]
+    fn the_card_comes_back_where_it_and_the_reader_know_what_for_and_the_issuer_is_asked() {
+        let (by_reader, by_card) =
+            (&[Ttq::ISSUER_UPDATE_PROCESSING_SUPPORTED], &[Ctq::ISSUER_UPDATE_PROCESSING_SUPPORTED]);
+        let ended = |ttq: &[Bit<Ttq>], ctq: &[Bit<Ctq>], online| {
+            let mut context = context(ttq).with_ctq(ctq);
+            context.online_required = online;
+            completed(context)
+        };
+        let outcome = ended(by_reader, by_card, true);
+        assert_eq!((outcome.decision, outcome.start), (Decision::OnlineRequest, Some(StartPoint::B)));
+        assert_eq!(outcome.online_response_data, Some(OnlineResponseData::EmvData));
+        assert_eq!(outcome.ui_on_restart, Some(UiRequest::new(MessageId::PresentCardAgain, Status::ReadyToRead)));
+        assert_eq!(outcome.field_off, Some(Duration::ZERO));
+        for outcome in [ended(&[], by_card, true), ended(by_reader, &[], true), ended(by_reader, by_card, false)] {
+            assert_eq!((outcome.start, outcome.online_response_data), (None, None));
+            assert_eq!((outcome.ui_on_restart, outcome.field_off), (None, None));
         }
     }
 

@@ -1,8 +1,9 @@
-//! Kernel 3 in EMV mode: qVSDC (EMV Contactless Book C-3 2.10, chapter 5).
+//! Kernel 3 in EMV mode: qVSDC (EMV Contactless Book C-3 2.10).
 //!
-//! A file for each section of the chapter: 5.2 [`initiate`], 5.3 [`read_application_data`], 5.4
+//! A file for each section of chapter 5: 5.2 [`initiate`], 5.3 [`read_application_data`], 5.4
 //! [`card_read_complete`], 5.5 [`restrictions`], 5.6 [`authentication`], 5.7 [`verification`], 5.8
 //! and 5.9 [`completion`]. The card has done its part when 5.3 ends; the rest is the kernel's alone.
+//! What its issuer sends goes to the card when it is presented once more: 6, [`issuer_update`].
 
 mod authentication;
 mod card_read_complete;
@@ -11,6 +12,7 @@ mod configuration;
 mod context;
 mod fault;
 mod initiate;
+mod issuer_update;
 mod read_application_data;
 mod restrictions;
 #[cfg(test)]
@@ -28,6 +30,7 @@ use crate::Instant;
 use crate::apdu::Response;
 use crate::profile::Profile;
 use context::Context;
+use issuer_update::IssuerUpdateData;
 
 /// Kernel 3, from its activation to its outcome.
 #[derive(Debug)]
@@ -43,15 +46,24 @@ enum State {
     GpoResponse(initiate::GpoResponse),
     /// READ RECORD was sent (5.3).
     RecordResponse(read_application_data::RecordResponse),
+    /// EXTERNAL AUTHENTICATE was sent (6.2.1.1).
+    ExternalAuthenticateResponse(issuer_update::ExternalAuthenticateResponse),
+    /// An issuer script command was sent (6.2.1.2).
+    IssuerScriptResponse(issuer_update::IssuerScriptResponse),
     /// The outcome was given.
     Finished,
 }
 
 impl Kernel3 {
-    /// Starts the kernel, up to its first command.
+    /// Starts the kernel, up to its first command: with a new transaction, or with what the issuer sends
+    /// the card.
+    //= C-3 4.4.1.1
     pub fn activate(profile: Arc<Profile>, configuration: &Arc<Configuration>, start: Start, _now: Instant) -> Self {
         let mut context = Context::new(profile, Arc::clone(configuration), &start);
-        let state = initiate::start(&start, &mut context).unwrap_or_else(|fault| context.fail(fault));
+        let state = match IssuerUpdateData::find(start.online_response.as_deref()) {
+            Some(data) => issuer_update::start(data, &mut context),
+            None => initiate::start(&start, &mut context).unwrap_or_else(|fault| context.fail(fault)),
+        };
         Kernel3 { state, context }
     }
 
@@ -78,6 +90,8 @@ impl State {
         match self {
             State::GpoResponse(state) => state.response(response?, context),
             State::RecordResponse(state) => state.response(response?, context),
+            State::ExternalAuthenticateResponse(state) => state.response(response?, context),
+            State::IssuerScriptResponse(state) => state.response(response?, context),
             State::Finished => Ok(State::Finished),
         }
     }
