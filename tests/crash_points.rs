@@ -92,7 +92,7 @@ impl Script {
         Script {
             accept_partial: random.below(2) == 0,
             tap,
-            second_tap: (random.below(4) == 0).then(|| random.pick(&[TapOutcome::Approved, Refused])),
+            second_tap: (random.below(4) == 0).then(|| random.pick(&[EndApplication, Refused])),
             host: random.pick(&[
                 Approved,
                 Approved,
@@ -248,7 +248,7 @@ impl World {
                 notes.clear();
             }
             Output::Arm { .. } => inputs.extend(tap(script.tap, script.second_tap.is_some())),
-            Output::ArmForAnswer(_) => {
+            Output::ArmForAnswer => {
                 let outcome = script.second_tap.expect("the card asked for it");
                 inputs.extend(tap(outcome, false));
             }
@@ -384,6 +384,7 @@ fn answer(approved: bool, amount: u32) -> Answer {
         amount: (approved && amount != ASKED).then(|| Amount::from(amount)),
         acquirer_rrn: None,
         issuer_authentication_data: None,
+        has_issuer_scripts: true,
     }
 }
 

@@ -119,10 +119,6 @@ pub enum ReversalReason {
     ImplausibleAmount,
     /// The card declined after the issuer had approved.
     DeclinedByCard,
-    /// The card did not come back for the issuer's answer that it had asked for.
-    CardNotPresentedAgain,
-    /// The reader failed after the issuer had approved.
-    ReaderFailed,
     /// The daemon was restarted between the request and the moment the caller would have been told.
     Restarted,
     /// The journal could not be written in that time.

@@ -234,6 +234,12 @@ pub struct TapData {
     /// Unpredictable Number: 4 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpredictable_number: Option<Hex>,
+    /// Available Offline Spending Amount, where it may be shown: 6 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available_offline_spending_amount: Option<Hex>,
+    /// Issuer Script Results, of the tap that brought the card the issuer's scripts: 5 bytes for each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer_script_results: Option<Hex>,
 }
 
 /// By which names the acquirer knows this terminal.
@@ -279,6 +285,16 @@ pub struct Answer {
     /// Issuer Authentication Data: 8 to 16 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer_authentication_data: Option<Hex>,
+    /// Whether the issuer sent the card scripts. They themselves are not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_issuer_scripts: bool,
+}
+
+impl Answer {
+    /// Whether there is something in it for the card (EMV Contactless Book A, 8.1.1.22).
+    pub fn is_for_card(&self) -> bool {
+        self.issuer_authentication_data.is_some() || self.has_issuer_scripts
+    }
 }
 
 /// Why a reversal or an advice must be sent again.

@@ -123,8 +123,8 @@ pub enum Output {
         /// How long to wait before.
         after: Duration,
     },
-    /// Present the card again, to give it the issuer's answer.
-    ArmForAnswer(Answer),
+    /// Present the card again, to give it what the issuer sent.
+    ArmForAnswer,
     /// Show the transaction as it now stands.
     Publish(Box<Transaction>),
 }
@@ -225,9 +225,10 @@ impl Life {
         let phase = self.transaction.phase();
         let untimely = |what| Err(Untimely { what, phase });
         let before_card = matches!(phase, Phase::Created | Phase::Armed | Phase::CardSeen);
+        let second_tap = self.transaction.awaits_second_tap();
         match input {
             Input::ReaderArmed { reader } => {
-                if !before_card && !self.transaction.awaits_second_tap() {
+                if !before_card && !second_tap {
                     return untimely("arming a reader");
                 }
                 self.note(Event::Armed { reader }, context.now);
@@ -323,20 +324,24 @@ impl Life {
                 self.withdraw(Reason::CancelledByCaller, ReversalReason::CancelledByCaller, context);
             }
             Input::Deadline => {
-                if !matches!(phase, Phase::Created | Phase::Armed) {
+                if phase == Phase::CardSeen || !(before_card || second_tap) {
                     return untimely("a time-out of the reader");
                 }
-                self.withdraw(Reason::NoCard, ReversalReason::CardNotPresentedAgain, context);
+                self.give_up_tap(Reason::NoCard, context.now);
             }
             Input::ReaderFailed => {
-                if !before_card {
+                if !(before_card || second_tap) {
                     return untimely("a failure of the reader");
                 }
-                self.withdraw(Reason::ReaderFailed, ReversalReason::ReaderFailed, context);
+                self.give_up_tap(Reason::ReaderFailed, context.now);
             }
             Input::InternalError => {
                 if matches!(phase, Phase::Reversing | Phase::Done) {
                     return untimely("an internal error");
+                }
+                if second_tap {
+                    self.give_up_tap(Reason::InternalError, context.now);
+                    return Ok(());
                 }
                 self.withdraw(Reason::InternalError, ReversalReason::InternalError, context);
             }
@@ -354,10 +359,11 @@ impl Life {
             self.publish();
         }
         if second_tap {
-            return if outcome == TapOutcome::Approved && self.transaction.is_approved_online() {
-                self.complete(Reason::ApprovedOnline, context.now);
-            } else {
+            return if outcome == TapOutcome::Declined {
                 self.withdraw(Reason::DeclinedOnline, ReversalReason::DeclinedByCard, context);
+            } else {
+                // The issuer has decided, whatever became of its data (EMV Contactless Book C-3, 6.2.1.3).
+                self.complete_by_answer(context.now);
             };
         }
         match outcome {
@@ -405,14 +411,29 @@ impl Life {
                 if is_partial { ReversalReason::PartialNotAccepted } else { ReversalReason::ImplausibleAmount };
             return self.reverse(reason, context);
         }
-        let wants_answer = self.transaction.card_read().is_some_and(|card_read| card_read.present_again);
-        if wants_answer && !self.transaction.is_cancel_requested() {
+        if self.transaction.is_wanted_by_card(&answer) && !self.transaction.is_cancel_requested() {
             self.write(event, context.now);
-            self.push(Output::ArmForAnswer(answer));
+            self.push(Output::ArmForAnswer);
         } else {
-            let reason = if answer.approved { Reason::ApprovedOnline } else { Reason::DeclinedOnline };
             self.note(event, context.now);
-            self.complete(reason, context.now);
+            self.complete_by_answer(context.now);
+        }
+    }
+
+    /// Ends a transaction as the issuer decided, with an amount that the caller takes.
+    fn complete_by_answer(&mut self, now: Timestamp) {
+        let approved = self.transaction.is_approved_online();
+        self.complete(if approved { Reason::ApprovedOnline } else { Reason::DeclinedOnline }, now);
+    }
+
+    /// Waits for the card no longer. One that should have come back for the issuer's answer does without
+    /// it, and the answer stands: the goods are paid for, or not, as the issuer said.
+    fn give_up_tap(&mut self, reason: Reason, now: Timestamp) {
+        self.push(Output::Disarm);
+        if self.transaction.awaits_second_tap() {
+            self.complete_by_answer(now);
+        } else {
+            self.complete(reason, now);
         }
     }
 

@@ -16,6 +16,7 @@ pub(super) struct TapRecords {
     label: Option<String>,
     tvr: Option<Vec<u8>>,
     cvm_results: Option<Vec<u8>>,
+    issuer_script_results: Option<Vec<u8>>,
 }
 
 impl TapRecords {
@@ -28,6 +29,7 @@ impl TapRecords {
                 let preferred = (*issuer_code_table_index == Some(1)).then(|| printable(preferred_name)).flatten();
                 self.label = preferred.or_else(|| printable(label));
             }
+            Event::IssuerScriptResults(results) => self.issuer_script_results = Some(results.clone()),
             Event::Results { tvr, cvm_results } => {
                 self.tvr = Some(tvr.as_bytes().to_vec());
                 self.cvm_results = Some(cvm_results.as_bytes().to_vec());
@@ -54,20 +56,29 @@ pub(super) struct ReadCard {
     pub(super) track2: Option<Track2>,
 }
 
-/// Reads the card's data out of a kernel's data record; nothing where it holds no card number.
+/// Reads the card's data out of a kernel's data record; nothing where it holds no card number. Number and
+/// expiry are those of Track 2, where there is one.
+//= C-3 B.1.2.1, B.1.2.2
 pub(super) fn read_card(record: &Record) -> Option<ReadCard> {
     let objects = Tlvs::parse(record.as_bytes()).ok()?;
     let track2 = [dict::TRACK_2_EQUIVALENT_DATA, dict::TRACK_2_DATA]
         .into_iter()
         .find_map(|tag| Track2::try_from(objects.find(tag)?).ok());
-    let pan = objects.find(dict::PAN).and_then(|value| Pan::try_from(value).ok());
-    let expiry = objects.find(dict::APPLICATION_EXPIRATION_DATE).and_then(|value| Date::try_from(value).ok());
+    let pan = || objects.find(dict::PAN).and_then(|value| Pan::try_from(value).ok());
+    let expiry = || objects.find(dict::APPLICATION_EXPIRATION_DATE).and_then(|value| Date::try_from(value).ok());
     let card = Card {
-        pan: pan.or_else(|| track2.as_ref().map(|track2| track2.pan().clone()))?,
-        expiry: expiry.map(YearMonth::from).or_else(|| Some(track2.as_ref()?.expiry()))?,
+        pan: track2.as_ref().map(|track2| track2.pan().clone()).or_else(pan)?,
+        expiry: track2.as_ref().map(Track2::expiry).or_else(|| expiry().map(YearMonth::from))?,
         sequence_number: objects.find(dict::PAN_SEQUENCE_NUMBER).and_then(bcd_byte),
     };
     Some(ReadCard { card, track2 })
+}
+
+/// What may be shown of the amount that can be spent offline (Book C-3, 4.3.1.1).
+fn spending_amount(outcome: &Outcome) -> Option<Hex> {
+    let objects = Tlvs::parse(outcome.discretionary_data.as_ref()?.as_bytes()).ok()?;
+    let amount = objects.find(dict::AVAILABLE_OFFLINE_SPENDING_AMOUNT).filter(|value| value.len() == 6)?;
+    Some(Hex(amount.to_vec()))
 }
 
 fn bcd_byte(value: &[u8]) -> Option<u8> {
@@ -124,6 +135,8 @@ pub(super) fn card_read(
             cryptogram_information_data: object(dict::CRYPTOGRAM_INFORMATION_DATA),
             application_transaction_counter: object(dict::ATC),
             unpredictable_number: object(dict::UNPREDICTABLE_NUMBER),
+            available_offline_spending_amount: spending_amount(outcome),
+            issuer_script_results: records.issuer_script_results.clone().map(Hex),
         },
     }
 }

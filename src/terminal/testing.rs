@@ -58,6 +58,7 @@ pub(crate) fn approval() -> Answer {
         amount: None,
         acquirer_rrn: None,
         issuer_authentication_data: None,
+        has_issuer_scripts: false,
     }
 }
 

@@ -159,7 +159,12 @@ impl Transaction {
             Event::CardRead(card_read) => {
                 // The second tap only carries the issuer's answer to the card: what the first one
                 // read, and the acquirer was told, stands.
-                self.card_read.get_or_insert_with(|| (**card_read).clone());
+                match &mut self.card_read {
+                    None => self.card_read = Some((**card_read).clone()),
+                    Some(first) => {
+                        first.data.issuer_script_results.clone_from(&card_read.data.issuer_script_results);
+                    }
+                }
                 Phase::CardRead
             }
             Event::OnlineRequested(request) => {
@@ -240,7 +245,7 @@ impl Transaction {
     /// decision about money (EMV Contactless Book B, 3.1.1.13).
     pub fn admits_end_of_tap(&self, outcome: TapOutcome) -> bool {
         let without_card = matches!(outcome, TapOutcome::TryAnotherInterface | TapOutcome::EndApplication);
-        self.phase == Phase::CardSeen || (self.phase == Phase::Created && without_card)
+        self.phase == Phase::CardSeen || (self.phase == Phase::Created && without_card) || self.awaits_second_tap()
     }
 
     /// Whether the transaction can end for this reason.
@@ -299,12 +304,16 @@ impl Transaction {
         self.phase == Phase::Authorising && self.answer.is_none()
     }
 
-    /// Whether the card asked to come back for the issuer's answer, and has not yet.
+    /// Whether the card is to come back for the issuer's answer.
     pub fn awaits_second_tap(&self) -> bool {
         self.phase != Phase::Reversing
             && self.phase != Phase::Done
-            && self.answer.is_some()
-            && self.card_read.as_ref().is_some_and(|card_read| card_read.present_again)
+            && self.answer.as_ref().is_some_and(|answer| self.is_wanted_by_card(answer))
+    }
+
+    /// Whether there is something for the card in the answer, and the card asked to come back for it.
+    pub fn is_wanted_by_card(&self, answer: &Answer) -> bool {
+        answer.is_for_card() && self.card_read.as_ref().is_some_and(|card_read| card_read.present_again)
     }
 
     /// Whether this call asks for this very transaction again.

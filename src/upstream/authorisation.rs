@@ -168,6 +168,7 @@ impl AuthorisationAnswer {
             amount,
             acquirer_rrn: self.acquirer_rrn.clone(),
             issuer_authentication_data: self.issuer_data.issuer_authentication_data.clone().map(Hex),
+            has_issuer_scripts: self.issuer_data.has_scripts(),
         }
     }
 

@@ -86,6 +86,26 @@ impl IssuerData {
         }
         Ok(data)
     }
+
+    /// Whether there is a script.
+    pub fn has_scripts(&self) -> bool {
+        !(self.scripts_before.is_empty() && self.scripts_after.is_empty())
+    }
+
+    /// What of it is for the card, as data objects: Issuer Authentication Data and scripts.
+    pub fn for_card(&self) -> Zeroizing<Vec<u8>> {
+        let mut objects = Writer::new();
+        if let Some(data) = &self.issuer_authentication_data {
+            objects.put(dict::ISSUER_AUTHENTICATION_DATA, data);
+        }
+        for script in &self.scripts_before {
+            objects.put(dict::ISSUER_SCRIPT_TEMPLATE_1, script);
+        }
+        for script in &self.scripts_after {
+            objects.put(dict::ISSUER_SCRIPT_TEMPLATE_2, script);
+        }
+        Zeroizing::new(objects.into_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +153,14 @@ mod tests {
             scripts_before: vec![vec![0x86, 1, 1]],
             scripts_after: vec![vec![0x86, 1, 2], vec![0x86, 1, 3]],
         };
+        assert!(expected.has_scripts() && !IssuerData::default().has_scripts());
+        assert_eq!(IssuerData::parse(&expected.for_card()).unwrap().scripts_after, expected.scripts_after);
+        let for_card: Vec<Tag> = Tlvs::parse(&expected.for_card()).unwrap().iter().map(|object| object.tag).collect();
+        use dict::{ISSUER_AUTHENTICATION_DATA, ISSUER_SCRIPT_TEMPLATE_1, ISSUER_SCRIPT_TEMPLATE_2};
+        assert_eq!(
+            for_card,
+            [ISSUER_AUTHENTICATION_DATA, ISSUER_SCRIPT_TEMPLATE_1, ISSUER_SCRIPT_TEMPLATE_2, ISSUER_SCRIPT_TEMPLATE_2]
+        );
         assert_eq!(IssuerData::parse(&bytes), Ok(expected));
         assert!(IssuerData::parse(&bytes[..5]).is_err());
     }

@@ -5,12 +5,11 @@ use std::time::Duration;
 use emv::fields::Date;
 use emv::kernel::{Decision, Outcome, Transaction as TapTransaction};
 use emv::tap::{Autorun, Input as TapInput, Tap};
-use emv::tlv::Writer;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::driver::{self, Next, Pause, Progress, Seat};
-use super::super::{Answer, Input, Phase, Request, Token, tap_result};
+use super::super::{Input, Phase, Request, Token, tap_result};
 use super::{Engine, Message, torn};
 
 /// How long to wait before a card is tried again. One that lies in the field and does not work would otherwise be
@@ -29,16 +28,13 @@ impl Engine {
         self.continue_tap(token, Box::new(tap));
     }
 
-    /// Gives the issuer's answer to a tap that asked for it (EMV Contactless Book A, 8.1.1.22).
-    pub(super) fn resume_tap(&mut self, token: &Token, answer: &Answer) {
+    /// Gives what the issuer sent to a tap that asked for it (EMV Contactless Book A, 8.1.1.22).
+    pub(super) fn resume_tap(&mut self, token: &Token) {
         let Some(open) = self.open.get_mut(token) else { return };
         open.deadline = None;
+        let objects = std::mem::take(&mut open.issuer_data).for_card();
         let Some(mut tap) = open.waiting_tap.take() else { return self.feed(token, Input::InternalError) };
-        let mut objects = Writer::new();
-        if let Some(data) = &answer.issuer_authentication_data {
-            objects.put(emv::dict::ISSUER_AUTHENTICATION_DATA, &data.0);
-        }
-        tap.handle(TapInput::OnlineResponse(Some(&objects.into_bytes())), self.reader_time());
+        tap.handle(TapInput::OnlineResponse(Some(&objects)), self.reader_time());
         self.continue_tap(token, tap);
     }
 

@@ -47,7 +47,12 @@ impl Engine {
             // What was dropped is taken back once it is taken up, whatever the answer was.
             Ok(_) if self.interrupted.contains_key(token) => return,
             Ok(answer) if !self.open.contains_key(token) => return self.note_late_answer(token, &answer),
-            Ok(answer) => Input::HostAnswered(answer.to_journal()),
+            Ok(answer) => {
+                if let Some(open) = self.open.get_mut(token) {
+                    open.issuer_data = answer.issuer_data.clone();
+                }
+                Input::HostAnswered(answer.to_journal())
+            }
             Err(error) => {
                 tracing::warn!(token = token.as_str(), %error, "no authorisation");
                 Input::HostFailed { failure: HostFailure::from(&error), reason: error.to_string() }

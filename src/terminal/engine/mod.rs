@@ -40,6 +40,7 @@ use crate::config::Config;
 use crate::journal::{Journal, JournalError};
 use crate::keys::{KeyError, StorageKey};
 use crate::reader;
+use crate::upstream::icc_data::IssuerData;
 use crate::upstream::{AdviceAnswer, AuthorisationAnswer, Host, HostError, ReversalAnswer};
 
 /// Why the engine can't start.
@@ -107,6 +108,8 @@ struct Open {
     outcome: Option<Outcome>,
     /// What is shown of the kernel's outcome: "Approved", say. Nobody sees it before it is written.
     shows_once_written: Option<UiRequest>,
+    /// What the issuer sent the card, until the card has it.
+    issuer_data: IssuerData,
     /// What the customer's display says.
     customer: Display,
     /// Counts the waits for a card, so that the end of an earlier one's pause is known.
@@ -346,7 +349,7 @@ impl Engine {
                 Output::Authorise(request) => self.authorise(token, &request),
                 Output::Reverse { reversal, repeated, after } => self.reverse(token, &reversal, repeated, after),
                 Output::Advise { advice, repeated, after } => self.advise(token, &advice, repeated, after),
-                Output::ArmForAnswer(answer) => self.resume_tap(token, &answer),
+                Output::ArmForAnswer => self.resume_tap(token),
                 Output::Publish(transaction) => {
                     open.shown = Some(transaction);
                     self.publish(token);
@@ -425,16 +428,17 @@ impl Engine {
     }
 
     fn stop(&mut self) {
-        let waiting: Vec<Token> = self
-            .open
-            .iter()
-            .filter(|(_, open)| matches!(open.transaction().phase(), Phase::Created | Phase::Armed | Phase::CardSeen))
-            .map(|(token, _)| token.clone())
-            .collect();
-        for token in waiting {
+        let tokens: Vec<Token> = self.open.keys().cloned().collect();
+        for token in tokens {
+            let transaction = self.open[&token].transaction();
+            let input = match transaction.phase() {
+                _ if transaction.awaits_second_tap() => Input::ReaderFailed,
+                Phase::Created | Phase::Armed | Phase::CardSeen => Input::Cancel,
+                _ => continue,
+            };
             // Where the journal fails, each attempt may take its time: the next start ends them.
             match self.status.fault {
-                None => self.feed(&token, Input::Cancel),
+                None => self.feed(&token, input),
                 Some(_) => self.release_readers(&token),
             }
         }
@@ -464,6 +468,7 @@ impl Open {
             records: TapRecords::default(),
             outcome: None,
             shows_once_written: None,
+            issuer_data: IssuerData::default(),
             customer: Display::default(),
             waits: 0,
             deadline: None,

@@ -72,7 +72,7 @@ fn in_short(output: &Output) -> String {
         Output::Advise { advice, repeated, after } => {
             format!("advise {} {} after {after:?}", advice.stan, if *repeated { "again" } else { "first" })
         }
-        Output::ArmForAnswer(_) => "arm for answer".to_owned(),
+        Output::ArmForAnswer => "arm for answer".to_owned(),
         Output::Publish(_) => "publish".to_owned(),
     }
 }
@@ -363,13 +363,89 @@ fn a_time_out_that_races_with_the_card_is_untimely_and_changes_nothing() {
     assert!(bench.outputs().is_empty());
 }
 
+/// With something for the card in it.
+fn for_card(answer: Answer) -> Answer {
+    Answer { has_issuer_scripts: true, ..answer }
+}
+
+/// A sale whose card is to come back for the issuer's answer, its outputs drained.
+fn at_the_second_tap(answer: Answer) -> Bench {
+    let mut bench = Bench::at_the_card(purchase("t1"));
+    let card_read = CardRead { present_again: true, ..tap("t1", TapOutcome::OnlineRequest) };
+    bench.step(Input::CardRead(Box::new(card_read)));
+    assert_eq!(bench.step(Input::HostAnswered(for_card(answer))), ["write online_answered", "arm for answer"]);
+    bench
+}
+
 #[test]
-fn a_card_that_wants_the_answer_decides_last() {
-    let asks = || CardRead { present_again: true, ..tap("t1", TapOutcome::OnlineRequest) };
+fn what_the_card_makes_of_the_issuers_data_changes_nothing() {
+    for outcome in [TapOutcome::EndApplication, TapOutcome::TryAnotherInterface, TapOutcome::OnlineRequest] {
+        for (answer, result) in [(approval(), FinalResult::Approved), (refusal(), FinalResult::Declined)] {
+            let mut bench = at_the_second_tap(answer);
+            bench.step(Input::ReaderArmed { reader: "counter".to_owned() });
+            bench.step(Input::CardSeen);
+            let mut card_read = tap("t1", outcome);
+            card_read.data.issuer_script_results = "2000000000".parse().ok();
+            assert_eq!(
+                bench.step(Input::CardRead(Box::new(card_read.clone()))),
+                ["note card_read", "disarm", "publish", "write completed", "publish"]
+            );
+            assert_eq!(bench.result(), Some(result));
+            let kept = &bench.life.transaction().card_read().unwrap().data;
+            assert_eq!(kept.issuer_script_results, card_read.data.issuer_script_results);
+            assert_eq!(bench.life.transaction().reversal(), None);
+        }
+    }
+}
+
+#[test]
+fn an_answer_without_anything_for_the_card_is_not_waited_with() {
+    let mut bench = Bench::at_the_card(purchase("t1"));
+    let card_read = CardRead { present_again: true, ..tap("t1", TapOutcome::OnlineRequest) };
+    bench.step(Input::CardRead(Box::new(card_read)));
+    assert_eq!(bench.step(Input::HostAnswered(approval())), ["note online_answered", "write completed", "publish"]);
+    assert_eq!(bench.result(), Some(FinalResult::Approved));
+}
+
+#[test]
+fn a_card_that_never_comes_back_leaves_the_issuers_answer_as_it_is() {
+    let armed = |bench: &mut Bench| drop(bench.step(Input::ReaderArmed { reader: "counter".to_owned() }));
+    let without_reader = |_: &mut Bench| {};
+    let befores: [&dyn Fn(&mut Bench); 2] = [&armed, &without_reader];
+    for before in befores {
+        for end in [Input::Deadline, Input::ReaderFailed, Input::InternalError] {
+            for (answer, result) in [(approval(), FinalResult::Approved), (refusal(), FinalResult::Declined)] {
+                let mut bench = at_the_second_tap(answer);
+                before(&mut bench);
+                assert_eq!(bench.step(end.clone()), ["disarm", "write completed", "publish"]);
+                assert_eq!(bench.result(), Some(result), "{end:?}");
+                assert_eq!(bench.life.transaction().reversal(), None);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_card_that_is_being_read_again_is_not_disturbed_by_the_time_out() {
+    let mut bench = at_the_second_tap(approval());
+    bench.step(Input::ReaderArmed { reader: "counter".to_owned() });
+    bench.step(Input::CardSeen);
+    assert!(bench.handle(Input::Deadline).is_err());
+    assert_eq!(bench.result(), None);
+}
+
+#[test]
+fn a_sale_that_is_called_off_while_its_card_is_awaited_again_is_taken_back() {
+    let mut bench = at_the_second_tap(approval());
+    let expected = ["disarm", "write reversal_requested", "publish", "reverse 000002 first after 0ns"];
+    assert_eq!(bench.step(Input::Cancel), expected);
+    assert_eq!(bench.life.transaction().reversal().unwrap().reason, ReversalReason::CancelledByCaller);
+}
+
+#[test]
+fn a_card_that_decides_decides_last() {
     let second_tap = |answer: Answer, outcome: TapOutcome| {
-        let mut bench = Bench::at_the_card(purchase("t1"));
-        bench.step(Input::CardRead(Box::new(asks())));
-        assert_eq!(bench.step(Input::HostAnswered(answer)), ["write online_answered", "arm for answer"]);
+        let mut bench = at_the_second_tap(answer);
         bench.step(Input::ReaderArmed { reader: "counter".to_owned() });
         bench.step(Input::CardSeen);
         bench.step(Input::CardRead(Box::new(tap("t1", outcome))));
@@ -383,13 +459,6 @@ fn a_card_that_wants_the_answer_decides_last() {
         (Some(FinalResult::Declined), None),
         "no card overrules its issuer"
     );
-
-    let mut never_back = Bench::at_the_card(purchase("t1"));
-    never_back.step(Input::CardRead(Box::new(asks())));
-    never_back.step(Input::HostAnswered(approval()));
-    never_back.step(Input::ReaderArmed { reader: "counter".to_owned() });
-    never_back.step(Input::Deadline);
-    assert_eq!(never_back.life.transaction().reversal().unwrap().reason, ReversalReason::CardNotPresentedAgain);
 }
 
 #[test]
@@ -476,9 +545,9 @@ fn no_order_of_inputs_breaks_the_machine() {
                     let outcome = outcomes[draw(6) as usize];
                     Input::CardRead(Box::new(CardRead { present_again: draw(3) == 0, ..tap("t1", outcome) }))
                 }
-                6 => Input::HostAnswered(refusal()),
+                6 => Input::HostAnswered(Answer { has_issuer_scripts: draw(2) == 0, ..refusal() }),
                 7 => Input::HostAnswered(Answer { amount: Some(Amount::from(draw(2_000) as u32)), ..approval() }),
-                8 => Input::HostAnswered(approval()),
+                8 => Input::HostAnswered(Answer { has_issuer_scripts: draw(2) == 0, ..approval() }),
                 9 => [not_sent(), no_answer()][draw(2) as usize].clone(),
                 10 => [taken(), not_found()][draw(2) as usize].clone(),
                 11 => reversal_fails([None, Some("30")][draw(2) as usize]),
