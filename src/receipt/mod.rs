@@ -96,6 +96,9 @@ pub struct CardLines {
     pub aid: Option<Hex>,
     /// How the cardholder was verified.
     pub cvm: Cvm,
+    /// What the card may still spend without its issuer, as a decimal; on the customer's copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available_offline_spending_amount: Option<String>,
     /// Terminal Verification Results; on the merchant's copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tvr: Option<Hex>,
@@ -149,7 +152,7 @@ impl Receipt {
             approved_amount: transaction.approved_amount().map(decimal),
             result: ending.result,
             reason: ending.reason,
-            card: transaction.card_read().map(|card_read| CardLines::new(card_read, copy)),
+            card: transaction.card_read().map(|card_read| CardLines::new(card_read, copy, request.currency)),
             host,
         })
     }
@@ -162,7 +165,9 @@ impl Receipt {
 }
 
 impl CardLines {
-    fn new(card_read: &CardRead, copy: Recipient) -> Self {
+    fn new(card_read: &CardRead, copy: Recipient, currency: Currency) -> Self {
+        let spending_amount = card_read.data.available_offline_spending_amount.as_ref();
+        let spending_amount = spending_amount.and_then(|amount| Amount::try_from(&amount.0[..]).ok());
         let for_merchant = |value: &Option<Hex>| value.clone().filter(|_| copy == Recipient::Merchant);
         CardLines {
             application_label: card_read.application_label.clone(),
@@ -172,6 +177,9 @@ impl CardLines {
             }),
             aid: card_read.data.aid.clone(),
             cvm: card_read.cvm,
+            available_offline_spending_amount: spending_amount
+                .filter(|_| copy == Recipient::Customer)
+                .map(|amount| currency.decimal(amount)),
             tvr: for_merchant(&card_read.data.tvr),
             application_cryptogram: for_merchant(&card_read.data.application_cryptogram),
         }

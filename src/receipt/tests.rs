@@ -215,3 +215,13 @@ fn as_json_it_is_flat_and_whole() {
         })
     );
 }
+
+#[test]
+fn the_customer_reads_what_is_left_to_spend_offline() {
+    let mut card_read = tap("till-1", TapOutcome::OnlineRequest);
+    card_read.data.available_offline_spending_amount = "000000004200".parse().ok();
+    let sale = online(purchase("till-1"), card_read, approval());
+    let text = |copy| render(&receipt(&sale, copy), Columns::C32);
+    assert!(text(Recipient::Customer).contains("Left to spend offline  EUR 42.00"));
+    assert!(!text(Recipient::Merchant).contains("42.00"), "it is nobody else's business");
+}

@@ -1,7 +1,7 @@
 //! Receipts as text, for printers with a fixed number of columns.
 
 use super::{CardLines, HostLines, Receipt, Recipient};
-use crate::terminal::{Cvm, FinalResult, Reason, TransactionType};
+use crate::terminal::{Currency, Cvm, FinalResult, Reason, TransactionType};
 
 /// How many characters a line has: what receipt printers offer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -53,7 +53,7 @@ pub fn render(receipt: &Receipt, columns: Columns) -> String {
     }
     if let Some(card) = &receipt.card {
         page.rule();
-        render_card(&mut page, card);
+        render_card(&mut page, card, receipt.currency);
     }
     page.rule();
     render_amounts(&mut page, receipt);
@@ -79,7 +79,7 @@ pub fn render(receipt: &Receipt, columns: Columns) -> String {
     page.text
 }
 
-fn render_card(page: &mut Page, card: &CardLines) {
+fn render_card(page: &mut Page, card: &CardLines, currency: Currency) {
     if let Some(label) = &card.application_label {
         page.pair(label, "contactless");
     }
@@ -90,6 +90,9 @@ fn render_card(page: &mut Page, card: &CardLines) {
         if let Some(value) = value {
             page.pair(name, &value.to_string());
         }
+    }
+    if let Some(amount) = &card.available_offline_spending_amount {
+        page.pair("Left to spend offline", &format!("{currency} {amount}"));
     }
 }
 
