@@ -13,6 +13,8 @@
 //! | `takes` | how long it takes to answer, in microseconds, by the same names; a list where it takes longer at one time than at another |
 //! | `configuration` | objects of the kernel's configuration, by tag |
 //! | `options` | what of Kernel 3's options is enabled |
+//! | `programs` | limits of Kernel 3 by Application Program Identifier, amounts in minor units |
+//! | `exception_file` | card numbers on it |
 //! | `ttq` | Terminal Transaction Qualifiers, as pre-processing leaves them |
 //! | `transaction` | `amount` and `amount_other` in minor units, `type`, `date`, `time` |
 //! | `mag_stripe_failures` | how often in a row mag-stripe mode failed before |
@@ -34,7 +36,7 @@ use std::time::Duration;
 use std::{env, fs};
 
 use emv::apdu::{Command, Response};
-use emv::fields::{AdditionalTerminalCapabilities, Amount, CvmResults, Date, TerminalCapabilities, Ttq, Tvr};
+use emv::fields::{AdditionalTerminalCapabilities, Amount, CvmResults, Date, Pan, TerminalCapabilities, Ttq, Tvr};
 use emv::kernel::c2::{TornChange, TornLog};
 use emv::kernel::{
     Database, Event, Indicators, Input, Kernel, Outcome, Output, Start, Transaction, UiRequest, UnpredictableNumbers,
@@ -418,6 +420,7 @@ fn name(command: &Command) -> String {
         0x2A => "CHECKSUM".to_owned(),
         0xCA => format!("GET DATA {}", digits(&bytes[2..4])),
         0xD0 => "RECOVER AC".to_owned(),
+        0xE0 => "EGPO".to_owned(),
         0x82 => "EXTERNAL AUTHENTICATE".to_owned(),
         _ => digits(&bytes),
     }
@@ -460,7 +463,12 @@ fn profile(scenario: &Value) -> Profile {
         Some(2) => {
             KernelConfiguration::C2(Arc::new(c2::Configuration::from_objects(&objects).expect("a configuration")))
         }
-        Some(3) => KernelConfiguration::C3(Arc::new(c3::Configuration { options: options(scenario), objects })),
+        Some(3) => KernelConfiguration::C3(Arc::new(c3::Configuration {
+            options: options(scenario),
+            dynamic_reader_limits: programs(scenario),
+            exception_file: scenario["exception_file"].as_array().map(|pans| exception_file(pans)),
+            ..c3::Configuration::from_objects(objects).expect("a configuration")
+        })),
         other => panic!("there is no kernel {other:?}"),
     };
     let combination = Combination {
@@ -494,15 +502,33 @@ fn profile(scenario: &Value) -> Profile {
 fn options(scenario: &Value) -> c3::Options {
     let mut options = c3::Options::default();
     for option in scenario["options"].as_array().into_iter().flatten() {
-        match text(option) {
-            "fdda_for_online" => options.fdda_for_online = true,
-            "display_available_spending_amount" => options.display_available_spending_amount = true,
-            "manual_cash_check" => options.manual_cash_check = true,
-            "cashback_check" => options.cashback_check = true,
-            other => panic!("{other} is no option of Kernel 3"),
-        }
+        options.enable(text(option)).expect("an option");
     }
     options
+}
+
+fn programs(scenario: &Value) -> Vec<c3::DynamicReaderLimits> {
+    let programs = scenario["programs"].as_array().into_iter().flatten();
+    programs
+        .map(|program| {
+            let amount = |key: &str| program[key].as_u64().map(|amount| Amount::new(amount).expect("an amount"));
+            c3::DynamicReaderLimits {
+                program_id: hex(text(&program["id"])).into_iter().collect(),
+                limits: Limits {
+                    status_check_supported: program["status_check"].as_bool().unwrap_or(false),
+                    zero_amount_allowed: program["zero_amount"].as_bool(),
+                    contactless_transaction_limit: amount("transaction_limit"),
+                    contactless_floor_limit: amount("floor_limit"),
+                    cvm_required_limit: amount("cvm_limit"),
+                    ..Limits::default()
+                },
+            }
+        })
+        .collect()
+}
+
+fn exception_file(pans: &[Value]) -> c3::ExceptionFile {
+    pans.iter().map(|pan| Pan::from_digits(text(pan)).expect("a card number")).collect()
 }
 
 fn ttq(scenario: &Value) -> Option<Ttq> {

@@ -140,8 +140,9 @@ fn kernel_3(objects: Database, flags: &Value) -> c3::Configuration {
         display_available_spending_amount: flag("displayAvailableSpendingAmount"),
         manual_cash_check: flag("aucManualCheckSupported"),
         cashback_check: flag("aucCashbackCheckSupported"),
+        ..c3::Options::default()
     };
-    c3::Configuration { options, objects }
+    c3::Configuration { options, objects, ..c3::Configuration::default() }
 }
 
 /// The terminal's own data. The objects of the configuration stand above them, so that what the

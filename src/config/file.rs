@@ -92,11 +92,29 @@ pub(super) struct Scheme {
     pub(super) zero_amount: Option<Spanned<bool>>,
     #[serde(default)]
     pub(super) extended_selection: bool,
+    #[serde(default)]
+    pub(super) options: Vec<Spanned<String>>,
+    pub(super) exception_file: Option<Spanned<PathBuf>>,
+    #[serde(default, rename = "program")]
+    pub(super) programs: Vec<Program>,
     pub(super) tac_default: Option<Spanned<String>>,
     pub(super) tac_denial: Option<Spanned<String>>,
     pub(super) tac_online: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) objects: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+/// Limits for the cards of a program, in place of the scheme's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Program {
+    pub(super) id: Spanned<String>,
+    pub(super) transaction_limit: Spanned<String>,
+    pub(super) floor_limit: Spanned<String>,
+    pub(super) cvm_limit: Spanned<String>,
+    #[serde(default)]
+    pub(super) status_check: bool,
+    pub(super) zero_amount: Option<bool>,
 }
 
 /// A file of public keys of certification authorities.

@@ -2,7 +2,9 @@
 //!
 //! Whatever is wrong is found when the file is read, and the error names file, line and key.
 
+mod exceptions;
 mod file;
+mod kernel_3;
 mod key_list;
 mod keys;
 mod locate;
@@ -316,6 +318,10 @@ fn padded<const N: usize>(text: &str) -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
+    use emv::fields::Amount;
+    use emv::kernel::c3;
+    use emv::profile::{KernelConfiguration, Limits};
+
     use super::*;
 
     /// The example, with the test keys of the simulator and one change.
@@ -376,12 +382,63 @@ mod tests {
             ("mode = \"test\"", "mode = \"tset\"", "mode: unknown variant `tset`"),
             ("cvm_limit", "cvm_limt", "scheme.cvm_limt: unknown field `cvm_limt`"),
             ("DF8117 = \"00\"", "DF8117 = \"0000\"", "scheme.objects.DF8117: DF8117"),
+            ("options = [\"cash", "options = [\"tips\", \"cash", "scheme.options: Kernel 3 has the options "),
+            ("ttq = \"22004000\"", "ttq = \"2A00C000\"", "scheme.ttq: an offline-only reader gets nothing"),
+            (
+                "transaction_limit_cdcvm",
+                "options = [\"cashback_check\"]\ntransaction_limit_cdcvm",
+                "scheme.options: kernel 2 has no options",
+            ),
         ] {
             let error = read(find, replace).unwrap_err();
             let before = EXAMPLE.find(find).expect("it is in the example");
             let place = format!("tenderd.toml:{}: ", EXAMPLE[..before].matches('\n').count() + 1);
             assert!(error.starts_with(&place) && error[place.len()..].starts_with(message), "{error}");
         }
+    }
+
+    /// Kernel 3 of the example, which is the first of its schemes, with these lines behind its own.
+    fn kernel_3(lines: &str) -> Result<Arc<c3::Configuration>, String> {
+        let config = read("# zero_amount = true\n", &format!("{lines}\n"))?;
+        let KernelConfiguration::C3(kernel) = config.profile.kernel(0) else { panic!("kernel 3 is the first") };
+        Ok(Arc::clone(kernel))
+    }
+
+    #[test]
+    fn options_of_kernel_3_are_enabled_by_name_and_told_to_the_card() {
+        let kernel = kernel_3("").unwrap();
+        assert_eq!(kernel.options.enabled().collect::<Vec<_>>(), ["manual_cash_check", "cashback_check"]);
+        let config = read("options = [\"cash", "options = [\"fdda_for_online\", \"cash").unwrap();
+        let ttq = config.profile.combinations()[0].limits.ttq.unwrap();
+        assert_eq!(ttq.as_bytes(), &[0x23, 0x00, 0x40, 0x00]);
+    }
+
+    #[test]
+    fn kernel_3_has_limits_by_program() {
+        let program = "[[scheme.program]]\nid = \"31026826\"\ntransaction_limit = \"none\"\nfloor_limit = \"25.00\"\n\
+                       cvm_limit = \"none\"\nzero_amount = false";
+        let kernel = kernel_3(program).unwrap();
+        let expected = c3::DynamicReaderLimits {
+            program_id: [0x31, 0x02, 0x68, 0x26].into_iter().collect(),
+            limits: Limits {
+                contactless_floor_limit: Some(Amount::from(2500)),
+                zero_amount_allowed: Some(false),
+                ..Limits::default()
+            },
+        };
+        assert_eq!(kernel.dynamic_reader_limits, [expected]);
+        for id in ["", "3102682612000003310268261200000301"] {
+            let error = kernel_3(&program.replace("31026826", id)).unwrap_err();
+            assert!(error.contains("scheme.program.id: ") && error.ends_with("must be 1 to 16 bytes"), "{error}");
+        }
+    }
+
+    #[test]
+    fn objects_of_kernel_3_are_the_terminal_s() {
+        let kernel = kernel_3("[scheme.objects]\n9F4E = \"53686F70\"").unwrap();
+        assert_eq!(kernel.objects.get(emv::dict::MERCHANT_NAME_AND_LOCATION), Some(&b"Shop"[..]));
+        let error = kernel_3("[scheme.objects]\n9F6C = \"0000\"").unwrap_err();
+        assert!(error.contains("scheme.objects.9F6C: ") && error.ends_with("is not the terminal's to give"), "{error}");
     }
 
     #[test]

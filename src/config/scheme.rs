@@ -5,19 +5,17 @@ use std::sync::Arc;
 
 use emv::dict;
 use emv::fields::c2::CvmCapability;
-use emv::fields::{Amount, Bit, Ttq};
-use emv::kernel::{Database, c2, c3};
+use emv::fields::{Bit, Ttq};
+use emv::kernel::{Database, c2};
 use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits};
 use emv::tlv::Tag;
 use toml::Spanned;
 
 use super::NO_PIN_PAD;
 use super::file::Scheme;
+use super::kernel_3;
 use super::source::{ConfigError, Source, hex, hex_array};
 use crate::terminal::{Currency, TransactionType};
-
-/// What is said where there is no limit.
-const NO_LIMIT: &str = "none";
 
 /// The verifications for which the cardholder enters a PIN.
 const PIN_BY_CAPABILITY: [Bit<CvmCapability>; 3] =
@@ -37,7 +35,7 @@ pub(super) fn applications(
     let mut limits = Limits { extended_selection_supported: scheme.extended_selection, ..Limits::default() };
     let kernel = match scheme.kernel.get_ref() {
         2 => kernel_2(source, scheme, currency, objects)?,
-        3 => kernel_3(source, scheme, currency, objects, &mut limits)?,
+        3 => kernel_3::configuration(source, scheme, currency, objects, &mut limits)?,
         other => return Err(source.error(scheme.kernel.span(), format!("there is no kernel {other}; 2 and 3 are"))),
     };
     let transaction_types = each(source, &scheme.transactions, "a scheme is for one type at least", |name| {
@@ -70,7 +68,11 @@ fn each<T>(
 }
 
 /// An error for the first of these keys that is there, though it says nothing to this kernel.
-fn refuse(source: &Source, kernel: u8, keys: [(&str, Option<Range<usize>>); 4]) -> Result<(), ConfigError> {
+pub(super) fn refuse<const N: usize>(
+    source: &Source,
+    kernel: u8,
+    keys: [(&str, Option<Range<usize>>); N],
+) -> Result<(), ConfigError> {
     match keys.into_iter().find_map(|(key, span)| Some((key, span?))) {
         Some((key, span)) => Err(source.error(span, format!("kernel {kernel} has no {key}"))),
         None => Ok(()),
@@ -87,7 +89,9 @@ fn kernel_2(
         ("ttq", scheme.ttq.as_ref().map(Spanned::span)),
         ("status_check", scheme.status_check.as_ref().map(Spanned::span)),
         ("zero_amount", scheme.zero_amount.as_ref().map(Spanned::span)),
-        ("", None),
+        ("options", scheme.options.first().map(Spanned::span)),
+        ("exception_file", scheme.exception_file.as_ref().map(Spanned::span)),
+        ("program", scheme.programs.first().map(|program| program.id.span())),
     ];
     refuse(source, 2, keys)?;
     let limits = [
@@ -128,36 +132,7 @@ fn kernel_2(
     Ok(KernelConfiguration::C2(Arc::new(configuration)))
 }
 
-fn kernel_3(
-    source: &Source,
-    scheme: &Scheme,
-    currency: Currency,
-    objects: Database,
-    limits: &mut Limits,
-) -> Result<KernelConfiguration, ConfigError> {
-    let keys = [
-        ("transaction_limit_cdcvm", scheme.transaction_limit_cdcvm.as_ref().map(Spanned::span)),
-        ("tac_default", scheme.tac_default.as_ref().map(Spanned::span)),
-        ("tac_denial", scheme.tac_denial.as_ref().map(Spanned::span)),
-        ("tac_online", scheme.tac_online.as_ref().map(Spanned::span)),
-    ];
-    refuse(source, 3, keys)?;
-    let Some(ttq_text) = &scheme.ttq else {
-        return Err(source.error(scheme.name.span(), "kernel 3 needs a ttq (Terminal Transaction Qualifiers)"));
-    };
-    let limit = |value: &Spanned<String>| -> Result<Option<Amount>, ConfigError> {
-        source.check(value, |text| if text == NO_LIMIT { Ok(None) } else { currency.parse(text).map(Some) })
-    };
-    limits.contactless_transaction_limit = limit(&scheme.transaction_limit)?;
-    limits.contactless_floor_limit = limit(&scheme.floor_limit)?;
-    limits.cvm_required_limit = limit(&scheme.cvm_limit)?;
-    limits.ttq = Some(source.check(ttq_text, ttq)?);
-    limits.status_check_supported = scheme.status_check.as_ref().is_some_and(|value| *value.get_ref());
-    limits.zero_amount_allowed = scheme.zero_amount.as_ref().map(|value| *value.get_ref());
-    Ok(KernelConfiguration::C3(Arc::new(c3::Configuration::from_objects(objects))))
-}
-
-fn ttq(text: &str) -> Result<Ttq, String> {
+pub(super) fn ttq(text: &str) -> Result<Ttq, String> {
     let ttq = Ttq::from_bytes(hex_array(text)?);
     if ttq.has(Ttq::ONLINE_PIN_SUPPORTED) { Err(NO_PIN_PAD.to_owned()) } else { Ok(ttq) }
 }

@@ -13,7 +13,7 @@ use super::card_script::{CardScript, Unmatched};
 use super::entry::What;
 use super::file::{FileError, Inputs};
 use super::replay::Run;
-use super::settings::{Application, ApplicationLimits, KernelOption, Key, Settings, Terminal};
+use super::settings::{Application, ApplicationLimits, Key, Settings, Terminal};
 use super::told::Event;
 use crate::terminal::Hex;
 
@@ -125,8 +125,8 @@ fn settings(config: &Value) -> Result<Settings> {
     let flags = &config["kernel_flags"];
     let mut options = Vec::new();
     if kernel == [3] {
-        options
-            .extend(OPTIONS.iter().filter(|(flag, _)| flags[flag].as_bool() == Some(true)).map(|(_, option)| *option));
+        let enabled = OPTIONS.iter().filter(|(flag, _)| flags[flag].as_bool() == Some(true));
+        options.extend(enabled.map(|(_, option)| (*option).to_owned()));
     } else if online {
         objects.set(dict::TERMINAL_ACTION_CODE_ONLINE, &[0xFF; 5]);
     }
@@ -147,6 +147,7 @@ fn settings(config: &Value) -> Result<Settings> {
             extended_selection_supported: limits["extendedSelectionSupportFlag"].as_bool().unwrap_or(false),
         },
         options,
+        programs: Vec::new(),
         objects: objects.iter().map(|(tag, value)| (tag.to_string(), Hex(value.to_vec()))).collect::<BTreeMap<_, _>>(),
     };
     let mut ca_keys = Vec::new();
@@ -165,11 +166,11 @@ fn settings(config: &Value) -> Result<Settings> {
 }
 
 /// The recorded implementation's names for the options of Kernel 3.
-const OPTIONS: &[(&str, KernelOption)] = &[
-    ("fddaForOnlineSupported", KernelOption::FddaForOnline),
-    ("displayAvailableSpendingAmount", KernelOption::DisplayAvailableSpendingAmount),
-    ("aucManualCheckSupported", KernelOption::ManualCashCheck),
-    ("aucCashbackCheckSupported", KernelOption::CashbackCheck),
+const OPTIONS: &[(&str, &str)] = &[
+    ("fddaForOnlineSupported", "fdda_for_online"),
+    ("displayAvailableSpendingAmount", "display_available_spending_amount"),
+    ("aucManualCheckSupported", "manual_cash_check"),
+    ("aucCashbackCheckSupported", "cashback_check"),
 ];
 
 fn inputs(config: &Value, transaction: &Value) -> Result<Inputs> {

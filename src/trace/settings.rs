@@ -84,23 +84,22 @@ pub struct Application {
     pub limits: ApplicationLimits,
     /// The functions of Kernel 3 that are enabled, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub options: Vec<KernelOption>,
+    pub options: Vec<String>,
+    /// Limits of Kernel 3 for the cards of certain programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<Program>,
     /// The kernel's configuration objects, by tag.
     pub objects: BTreeMap<String, Hex>,
 }
 
-/// Optional functions of Kernel 3 (Book C-3, 2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KernelOption {
-    /// fDDA for online transactions.
-    FddaForOnline,
-    /// Display of the Available Offline Spending Amount.
-    DisplayAvailableSpendingAmount,
-    /// The Application Usage Control check for manual cash.
-    ManualCashCheck,
-    /// The Application Usage Control check for cashback.
-    CashbackCheck,
+/// Limits for the cards of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// Application Program Identifier, whole or the beginning of it.
+    pub id: Hex,
+    /// The limits.
+    pub limits: ApplicationLimits,
 }
 
 /// Entry Point configuration data (EMV Contactless Book A, 5.3.1); amounts in minor units, absent where there is none.
@@ -270,11 +269,13 @@ impl Terminal {
 
 impl Application {
     fn of(combination: &Combination, kernel: &KernelConfiguration) -> Self {
-        let (options, objects) = match kernel {
-            KernelConfiguration::C2(configuration) => (Vec::new(), &configuration.objects),
-            KernelConfiguration::C3(configuration) => {
-                (KernelOption::enabled(configuration.options), &configuration.objects)
-            }
+        let (options, programs, objects) = match kernel {
+            KernelConfiguration::C2(configuration) => (Vec::new(), Vec::new(), &configuration.objects),
+            KernelConfiguration::C3(configuration) => (
+                configuration.options.enabled().map(str::to_owned).collect(),
+                configuration.dynamic_reader_limits.iter().map(Program::of).collect(),
+                &configuration.objects,
+            ),
         };
         Application {
             aid: Hex(combination.aid.as_bytes().to_vec()),
@@ -282,6 +283,7 @@ impl Application {
             transaction_types: Hex(combination.transaction_types.clone()),
             limits: ApplicationLimits::of(&combination.limits),
             options,
+            programs,
             objects: objects.iter().map(|(tag, value)| (tag.to_string(), Hex(value.to_vec()))).collect(),
         }
     }
@@ -298,8 +300,17 @@ impl Application {
                 KernelConfiguration::C2(Arc::new(configuration.map_err(|reason| error("application.objects", reason))?))
             }
             [3] => {
-                let options = KernelOption::options(&self.options);
-                KernelConfiguration::C3(Arc::new(c3::Configuration { options, objects }))
+                let mut options = c3::Options::default();
+                for name in &self.options {
+                    options.enable(name).map_err(|reason| error("application.options", reason))?;
+                }
+                let dynamic_reader_limits: Result<_, _> = self.programs.iter().map(Program::to_limits).collect();
+                KernelConfiguration::C3(Arc::new(c3::Configuration {
+                    options,
+                    dynamic_reader_limits: dynamic_reader_limits?,
+                    exception_file: None,
+                    objects,
+                }))
             }
             _ => return Err(error("application.kernel", format!("there is no kernel {}; 02 and 03 are", self.kernel))),
         };
@@ -313,28 +324,14 @@ impl Application {
     }
 }
 
-impl KernelOption {
-    fn enabled(options: c3::Options) -> Vec<Self> {
-        let c3::Options { fdda_for_online, display_available_spending_amount, manual_cash_check, cashback_check } =
-            options;
-        [
-            (fdda_for_online, KernelOption::FddaForOnline),
-            (display_available_spending_amount, KernelOption::DisplayAvailableSpendingAmount),
-            (manual_cash_check, KernelOption::ManualCashCheck),
-            (cashback_check, KernelOption::CashbackCheck),
-        ]
-        .into_iter()
-        .filter_map(|(enabled, option)| enabled.then_some(option))
-        .collect()
+impl Program {
+    fn of(program: &c3::DynamicReaderLimits) -> Self {
+        Program { id: Hex(program.program_id.to_vec()), limits: ApplicationLimits::of(&program.limits) }
     }
 
-    fn options(enabled: &[Self]) -> c3::Options {
-        c3::Options {
-            fdda_for_online: enabled.contains(&KernelOption::FddaForOnline),
-            display_available_spending_amount: enabled.contains(&KernelOption::DisplayAvailableSpendingAmount),
-            manual_cash_check: enabled.contains(&KernelOption::ManualCashCheck),
-            cashback_check: enabled.contains(&KernelOption::CashbackCheck),
-        }
+    fn to_limits(&self) -> Result<c3::DynamicReaderLimits, SettingsError> {
+        let program_id = self.id.0[..].try_into().map_err(|_| error("application.programs.id", "has 1 to 16 bytes"))?;
+        Ok(c3::DynamicReaderLimits { program_id, limits: self.limits.to_limits()? })
     }
 }
 

@@ -27,6 +27,38 @@ pub enum Format {
     Numeric,
 }
 
+impl Format {
+    /// Whether a value is coded so.
+    pub fn admits(self, value: &[u8]) -> bool {
+        let mut digits = value.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
+        match self {
+            Format::Alphabetic => value.iter().all(u8::is_ascii_alphabetic),
+            Format::Alphanumeric => value.iter().all(u8::is_ascii_alphanumeric),
+            Format::AlphanumericSpecial => value.iter().all(|byte| !byte.is_ascii_control()),
+            Format::Binary => true,
+            Format::CompressedNumeric => {
+                digits.by_ref().find(|digit| *digit > 9).is_none_or(|digit| digit == 0xF)
+                    && digits.all(|digit| digit == 0xF)
+            }
+            Format::Numeric => digits.all(|digit| digit <= 9),
+        }
+    }
+}
+
+impl core::fmt::Display for Format {
+    /// As the books write it.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Format::Alphabetic => "a",
+            Format::Alphanumeric => "an",
+            Format::AlphanumericSpecial => "ans",
+            Format::Binary => "b",
+            Format::CompressedNumeric => "cn",
+            Format::Numeric => "n",
+        })
+    }
+}
+
 /// Which book defines a data object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Book {
@@ -145,6 +177,27 @@ mod tests {
         for object in OBJECTS {
             assert!(find_all(object.tag).contains(object));
             assert_eq!(find_in(object.book, object.tag), Some(object), "{} twice in one book", object.tag);
+        }
+    }
+
+    #[test]
+    fn a_format_admits_what_is_coded_so() {
+        for (format, value, admitted) in [
+            (Format::Alphabetic, &b"de"[..], true),
+            (Format::Alphabetic, b"d1", false),
+            (Format::Alphanumeric, b"TERM0001", true),
+            (Format::Alphanumeric, b"TERM 001", false),
+            (Format::AlphanumericSpecial, b"Caf\xE9 7", true),
+            (Format::AlphanumericSpecial, b"Caf\n", false),
+            (Format::Binary, &[0xFF], true),
+            (Format::CompressedNumeric, &[0x12, 0x34], true),
+            (Format::CompressedNumeric, &[0x12, 0x3F, 0xFF], true),
+            (Format::CompressedNumeric, &[0x12, 0xF3], false),
+            (Format::CompressedNumeric, &[0x1A], false),
+            (Format::Numeric, &[0x09, 0x78], true),
+            (Format::Numeric, &[0x09, 0x7F], false),
+        ] {
+            assert_eq!(format.admits(value), admitted, "{format} {value:02X?}");
         }
     }
 

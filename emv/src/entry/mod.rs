@@ -32,6 +32,7 @@ use final_selection::ExpectFci;
 use kernel_activation::ExpectOutcome;
 use outcome_processing::{ExpectOnlineResponse, ExpectRemoval};
 use poi_information::ExpectApplications;
+pub(crate) use pre_processing::pre_process;
 use protocol_activation::ExpectCard;
 
 use crate::Instant;
@@ -278,7 +279,7 @@ struct Selected {
 //= B 3.1.1.13
 //= A 5.8.1
 fn start_a(context: &mut Context) -> State {
-    context.set_indicators(pre_processing::pre_process);
+    context.set_indicators(|combination, transaction| pre_process(&combination.limits, transaction));
     if context.allowed_combinations().next().is_some() {
         protocol_activation::start(None, context)
     } else {

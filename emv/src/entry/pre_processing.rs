@@ -2,14 +2,13 @@
 
 use crate::fields::{Amount, Ttq};
 use crate::kernel::{Indicators, Transaction};
-use crate::profile::Combination;
+use crate::profile::{Combination, Limits};
 
-/// The Entry Point Pre-Processing Indicators of a combination for a transaction
+/// The Entry Point Pre-Processing Indicators of a combination with these limits for a transaction
 /// (EMV Contactless Book B, 3.1.1).
 ///
 /// An absent limit is never exceeded, and an absent amount exceeds none.
-pub(super) fn pre_process(combination: &Combination, transaction: &Transaction) -> Indicators {
-    let limits = &combination.limits;
+pub(crate) fn pre_process(limits: &Limits, transaction: &Transaction) -> Indicators {
     let amount = transaction.amount_authorised;
     let above = |limit: Option<Amount>| limit.zip(amount).is_some_and(|(limit, amount)| amount > limit);
     let at_or_above = |limit: Option<Amount>| limit.zip(amount).is_some_and(|(limit, amount)| amount >= limit);
@@ -79,11 +78,10 @@ fn single_unit(transaction: &Transaction) -> Option<Amount> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::testing::{VISA, combination, purchase};
-    use crate::profile::Limits;
+    use crate::entry::testing::purchase;
 
     fn indicators(amount: u32, limits: Limits) -> Indicators {
-        pre_process(&combination(VISA, 3, limits), &purchase(amount))
+        pre_process(&limits, &purchase(amount))
     }
 
     fn limit(minor_units: u32) -> Option<Amount> {
@@ -107,11 +105,11 @@ mod tests {
             assert_eq!(indicators(amount, limits.clone()).status_check_requested, is_status_check, "{amount}");
         }
         let yen = Transaction { currency_exponent: 0, ..purchase(1) };
-        assert!(pre_process(&combination(VISA, 3, limits.clone()), &yen).status_check_requested);
+        assert!(pre_process(&limits, &yen).status_check_requested);
         let absurd = Transaction { currency_exponent: 255, ..purchase(1) };
-        assert!(!pre_process(&combination(VISA, 3, limits.clone()), &absurd).status_check_requested);
+        assert!(!pre_process(&limits, &absurd).status_check_requested);
         let without_amount = Transaction { amount_authorised: None, ..absurd };
-        assert!(!pre_process(&combination(VISA, 3, limits), &without_amount).status_check_requested);
+        assert!(!pre_process(&limits, &without_amount).status_check_requested);
     }
 
     //= test B 3.1.1.4
@@ -217,6 +215,6 @@ mod tests {
             ..Limits::default()
         };
         let transaction = Transaction { amount_authorised: None, ..purchase(0) };
-        assert_eq!(pre_process(&combination(VISA, 3, limits), &transaction), Indicators::default());
+        assert_eq!(pre_process(&limits, &transaction), Indicators::default());
     }
 }

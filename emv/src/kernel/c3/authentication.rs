@@ -4,30 +4,50 @@ use super::Fault;
 use super::context::Context;
 use crate::dict;
 use crate::fields::{Aip, CryptogramType, Ctq, Ttq};
-use crate::kernel::shared::icc_key;
+use crate::kernel::shared::{icc_key, issuer_key};
 use crate::kernel::{Event, OdaMethod};
-use crate::oda::{self, FastDynamicData, FddaUse};
+use crate::oda::{self, FastDynamicData, FddaUse, StaticData};
 use crate::tlv::Tag;
 
-/// fDDA, where the card has approved (5.6.1), or asks to go online at a special purpose reader
-/// (5.6.2).
+/// Authenticates a card that has approved, and at special purpose readers one that asks to go online.
+//= C-3 5.6.1.1
 pub(super) fn authenticate(context: &mut Context) -> Result<(), Fault> {
-    if !context.online_required && !context.decline_required {
-        if verify(FddaUse::OfflineApproval, context).is_err() {
-            return failed(context);
-        }
-    } else if context.online_required && !context.decline_required {
-        let signed = context.database.value(dict::SIGNED_DYNAMIC_APPLICATION_DATA).is_some();
-        let enabled = context.configuration.options.fdda_for_online;
-        if enabled && signed && context.cryptogram_type() == CryptogramType::Arqc {
-            // The result is the reader's to use; the book gives it no consequence.
-            let _ = verify(FddaUse::Online, context);
-        }
+    if context.decline_required {
+        return Ok(());
     }
-    Ok(())
+    if context.online_required {
+        if context.cryptogram_type() == CryptogramType::Arqc {
+            authenticate_for_online(context);
+        }
+        return Ok(());
+    }
+    match verify(FddaUse::OfflineApproval, context) {
+        Ok(()) => Ok(()),
+        Err(_) => failed(context),
+    }
 }
 
-/// 5.6.1.2: what the card prefers where it can't be authenticated.
+/// The result is the reader's to use; the book gives it no consequence. With 2.10 it dropped SDA, which
+/// such readers may still need.
+//= C-3 5.6.2.1, 5.6.2.2
+fn authenticate_for_online(context: &mut Context) {
+    let options = context.configuration.options;
+    let signed = |tag| context.database.value(tag).is_some();
+    if signed(dict::SIGNED_DYNAMIC_APPLICATION_DATA) {
+        if options.fdda_for_online {
+            let _ = verify(FddaUse::Online, context);
+        }
+    } else if options.sda_for_online
+        && signed(dict::SIGNED_STATIC_APPLICATION_DATA)
+        && context.aip().has(Aip::SDA_SUPPORTED)
+    {
+        let result = verify_static(context);
+        context.record(Event::OfflineDataAuthentication { method: OdaMethod::Sda, result });
+    }
+}
+
+/// What the card prefers where it can't be authenticated.
+//= C-3 5.6.1.2
 fn failed(context: &mut Context) -> Result<(), Fault> {
     let wants = |bit| context.ctq().is_some_and(|ctq| ctq.has(bit));
     if wants(Ctq::GO_ONLINE_IF_ODA_FAILS) && context.is_online_capable() {
@@ -46,17 +66,32 @@ fn verify(purpose: FddaUse, context: &mut Context) -> Result<(), oda::Fault> {
     result
 }
 
-/// The chain of keys, then the signature.
+/// SDA (EMV Book 2, 5).
+fn verify_static(context: &Context) -> Result<(), oda::Fault> {
+    let static_data = static_data(context)?;
+    let issuer_key = issuer_key(&context.database, &context.profile, context.rid, context.transaction.date)?;
+    let signed = context.database.value(dict::SIGNED_STATIC_APPLICATION_DATA).unwrap_or_default();
+    oda::verify_static(&issuer_key, signed, &static_data).map(|_| ())
+}
+
+/// The records that are to be authenticated, and what the SDA Tag List adds.
+fn static_data(context: &Context) -> Result<StaticData, oda::Fault> {
+    if !context.static_data_complete {
+        return Err(oda::Fault::StaticRecord);
+    }
+    let mut static_data = context.static_data.clone();
+    static_data.add_tag_list(context.database.value(dict::SDA_TAG_LIST).unwrap_or_default(), context.aip())?;
+    Ok(static_data)
+}
+
+/// fDDA: the chain of keys, then the signature.
+//= C-3 C.1
 fn verify_chain(purpose: FddaUse, context: &Context) -> Result<(), oda::Fault> {
     let object = |tag: Tag| context.database.value(tag).unwrap_or_default();
     if !context.aip().has(Aip::DDA_SUPPORTED) || object(dict::SIGNED_DYNAMIC_APPLICATION_DATA).is_empty() {
         return Err(oda::Fault::MissingSignature);
     }
-    if !context.static_data_complete {
-        return Err(oda::Fault::StaticRecord);
-    }
-    let mut static_data = context.static_data.clone();
-    static_data.add_tag_list(object(dict::SDA_TAG_LIST), context.aip())?;
+    let static_data = static_data(context)?;
     let icc_key = icc_key(&context.database, &context.profile, context.rid, &static_data, context.transaction.date)?;
 
     let data = FastDynamicData {
@@ -78,13 +113,17 @@ mod tests {
     use crate::fields::Bit;
     use crate::kernel::Output;
 
-    /// The methods and results that were written down.
-    fn results(context: &Context) -> Vec<Result<(), oda::Fault>> {
+    /// The results of a method that were written down.
+    fn results_of(wanted: OdaMethod, context: &Context) -> Vec<Result<(), oda::Fault>> {
         let result = |output: &Output| match output {
-            Output::Record(Event::OfflineDataAuthentication { method: OdaMethod::Fdda, result }) => Some(*result),
+            Output::Record(Event::OfflineDataAuthentication { method, result }) if *method == wanted => Some(*result),
             _ => None,
         };
         context.outputs.iter().filter_map(result).collect()
+    }
+
+    fn results(context: &Context) -> Vec<Result<(), oda::Fault>> {
+        results_of(OdaMethod::Fdda, context)
     }
 
     fn signed(context: Context) -> Context {
@@ -154,6 +193,33 @@ mod tests {
         assert_eq!(verified(enabled, CryptogramType::Arqc), 1);
         assert_eq!(verified(enabled, CryptogramType::Tc), 0);
         assert_eq!(verified(Options::default(), CryptogramType::Arqc), 0);
+    }
+
+    //= test C-3 5.6.2.2
+    #[test]
+    fn a_card_without_a_dynamic_signature_may_have_its_static_one_verified() {
+        let sda = Options { sda_for_online: true, ..Options::default() };
+        let both = Options { fdda_for_online: true, ..sda };
+        let signed = |tag: Tag, aip: Aip, options, cryptogram_type| {
+            let mut context = context(&[])
+                .given(dict::AIP, aip.as_bytes())
+                .given(tag, &[1; 128])
+                .with_cryptogram(cryptogram_type)
+                .with_options(options);
+            context.online_required = true;
+            authenticate(&mut context).unwrap();
+            assert_eq!(context.indicators(), (true, false));
+            results_of(OdaMethod::Sda, &context)
+        };
+        let (supported, arqc) = (Aip::default().with(Aip::SDA_SUPPORTED), CryptogramType::Arqc);
+        let (of_static, of_dynamic) = (dict::SIGNED_STATIC_APPLICATION_DATA, dict::SIGNED_DYNAMIC_APPLICATION_DATA);
+        for options in [sda, both] {
+            assert_eq!(signed(of_static, supported, options, arqc), [Err(oda::Fault::CaKeyNotFound)]);
+        }
+        assert_eq!(signed(of_static, supported, Options::default(), arqc), []);
+        assert_eq!(signed(of_static, supported, sda, CryptogramType::Tc), []);
+        assert_eq!(signed(of_static, Aip::default(), sda, arqc), []);
+        assert_eq!(signed(of_dynamic, supported, both, arqc), []);
     }
 
     #[test]

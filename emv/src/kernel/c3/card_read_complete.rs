@@ -20,7 +20,7 @@ const MANDATORY: &[Tag] = &[
 
 /// From here on the kernel decides alone.
 pub(super) fn complete(context: &mut Context) -> Result<State, Fault> {
-    // 5.4.1.1
+    //= C-3 5.4.1.1
     context.show(UiRequest::new(MessageId::CardReadOk, Status::CardReadSuccessfully));
     check_data(context)?;
     dispose(context);
@@ -30,7 +30,8 @@ pub(super) fn complete(context: &mut Context) -> Result<State, Fault> {
     Ok(completion::complete(context))
 }
 
-/// 5.4.2.1, 4.1.1.4 and, for the PAN, A.2.
+/// What must be there is there, and what is there is as the book has it.
+//= C-3 4.1.1.4, 5.4.2.1, A.2
 fn check_data(context: &Context) -> Result<(), Fault> {
     if MANDATORY.iter().any(|tag| context.database.value(*tag).is_none()) {
         return Err(Fault::MandatoryDataMissing);
@@ -53,7 +54,9 @@ fn check_data(context: &Context) -> Result<(), Fault> {
     }
 }
 
-/// 5.4.3: what the card has decided.
+/// What the card has decided. That a card refuses a refund says nothing but that it is done: whether there
+/// is one, the acquirer says.
+//= C-3 3.4.1.3, 5.4.3.2
 fn dispose(context: &mut Context) {
     if context.database.value(dict::CRYPTOGRAM_INFORMATION_DATA).is_none() {
         let cid = cid_of_issuer_application_data(context);
@@ -61,6 +64,7 @@ fn dispose(context: &mut Context) {
     }
     match context.cryptogram_type() {
         CryptogramType::Tc => {}
+        CryptogramType::Aac if context.is_refund() => context.online_required = true,
         CryptogramType::Arqc => context.online_required = true,
         CryptogramType::Aac | CryptogramType::Rfu => context.decline_required = true,
     }
@@ -69,8 +73,9 @@ fn dispose(context: &mut Context) {
     }
 }
 
-/// 5.4.3.1: byte 5 of the Issuer Application Data tells the type where there is no CID. Data of fewer
+/// Byte 5 of the Issuer Application Data tells the type where there is no CID. Data of fewer
 /// bytes tell none.
+//= C-3 5.4.3.1
 fn cid_of_issuer_application_data(context: &Context) -> CryptogramInformationData {
     let data = context.database.value(dict::ISSUER_APPLICATION_DATA).unwrap_or_default();
     let cryptogram_type =
@@ -145,6 +150,18 @@ mod tests {
             (CryptogramType::Rfu, (false, true)),
         ] {
             let mut context = read(&[]).with_cryptogram(cryptogram_type);
+            dispose(&mut context);
+            assert_eq!(context.indicators(), expected, "{cryptogram_type:?}");
+        }
+    }
+
+    //= test C-3 3.4.1.3
+    #[test]
+    fn a_card_that_refuses_a_refund_leaves_it_to_the_acquirer() {
+        for (cryptogram_type, expected) in [(CryptogramType::Aac, (true, false)), (CryptogramType::Rfu, (false, true))]
+        {
+            let mut context = read(&[]).with_cryptogram(cryptogram_type);
+            context.transaction.transaction_type = 0x20;
             dispose(&mut context);
             assert_eq!(context.indicators(), expected, "{cryptogram_type:?}");
         }

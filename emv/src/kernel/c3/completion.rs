@@ -14,6 +14,7 @@ use crate::tlv::Tag;
 
 /// What authorisation and clearing need (Book C-3, Table B-1), and what identifies the card and the
 /// application for the terminal.
+//= C-3 3.2.1.1, 3.2.1.2, 3.2.1.3, B.1.1
 const DATA_RECORD: &[Tag] = &[
     dict::AMOUNT_AUTHORISED_NUMERIC,
     dict::AMOUNT_OTHER_NUMERIC,
@@ -43,7 +44,8 @@ const DATA_RECORD: &[Tag] = &[
     dict::TVR,
 ];
 
-/// 5.8.1.1, 5.9.1.1 and 5.9.1.2.
+/// What card, reader and merchant came to.
+//= C-3 5.8.1.1, 5.9.1.1, 5.9.1.2
 pub(super) fn complete(context: &mut Context) -> State {
     mask_form_factor(context);
     let (decision, message) = if context.decline_required {
@@ -60,7 +62,7 @@ pub(super) fn complete(context: &mut Context) -> State {
     let spending_amount = spending_amount(context);
     request.value = spending_amount;
     let mut outcome = Outcome::new(decision);
-    outcome.cvm = Some(if decision == Decision::Declined { Cvm::NoCvm } else { context.cvm });
+    outcome.cvm = if decision == Decision::Declined { Some(Cvm::NoCvm) } else { context.cvm };
     outcome.ui_on_outcome = Some(context.in_language(request));
     outcome.data_record = Some(Record::from(context.database.record(DATA_RECORD)));
     if decision == Decision::OnlineRequest && is_update_supported(context) {
@@ -89,7 +91,8 @@ fn present_again(outcome: &mut Outcome, context: &Context) {
     outcome.field_off = Some(Duration::ZERO);
 }
 
-/// 4.1.1.1: the transaction went over ISO/IEC 14443.
+/// The transaction went over ISO/IEC 14443.
+//= C-3 4.1.1.1
 fn mask_form_factor(context: &mut Context) {
     let indicator = context.copy(dict::FORM_FACTOR_INDICATOR);
     if let Ok(mut indicator) = FormFactorIndicator::try_from(&indicator[..]) {
@@ -98,7 +101,8 @@ fn mask_form_factor(context: &mut Context) {
     }
 }
 
-/// 4.3.1.1.
+/// What is left to spend offline, where the card tells it and the reader shows it.
+//= C-3 4.3.1.1
 fn spending_amount(context: &Context) -> Option<Value> {
     let amount = context.database.value(dict::AVAILABLE_OFFLINE_SPENDING_AMOUNT)?;
     let amount = Amount::from_bcd(amount.try_into().ok()?).ok()?;
@@ -134,7 +138,7 @@ mod tests {
         ] {
             let mut context = context(if offline_only { &[Ttq::OFFLINE_ONLY_READER] } else { &[] });
             (context.online_required, context.decline_required) = (online, decline);
-            context.cvm = Cvm::ObtainSignature;
+            context.cvm = Some(Cvm::ObtainSignature);
             let outcome = completed(context);
             assert_eq!(outcome.decision, decision);
             assert_eq!(outcome.ui_on_outcome, Some(UiRequest::new(message, Status::NotApplicable)));

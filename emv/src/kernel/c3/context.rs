@@ -5,9 +5,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::{Configuration, State};
+use crate::Instant;
 use crate::apdu::Command;
 use crate::dict;
-use crate::fields::{Aip, CryptogramInformationData, CryptogramType, Ctq, CvmResults, Ttq, Tvr};
+use crate::fields::{Aip, Amount, CryptogramInformationData, CryptogramType, Ctq, CvmResults, Ttq, Tvr};
 use crate::kernel::shared::{set_terminal_objects, set_transaction_objects};
 use crate::kernel::{Cvm, Database, Event, Outcome, Output, Start, Transaction, UiRequest};
 use crate::oda::StaticData;
@@ -16,6 +17,11 @@ use crate::tlv::Tag;
 
 /// Point-of-Service Entry Mode of EMV mode (Book C-3, Table B-1).
 const POS_ENTRY_MODE: u8 = 0x07;
+
+/// Transaction Types (3.4.1). Purchases with and without cashback have the same.
+const PURCHASE: u8 = 0x00;
+const PURCHASE_WITH_CASHBACK: u8 = 0x09;
+const REFUND: u8 = 0x20;
 
 /// The database, the indicators of the book, and what is to be done outside.
 #[derive(Debug)]
@@ -38,21 +44,30 @@ pub(super) struct Context {
     pub(super) online_required: bool,
     /// Decline Required by Reader Indicator.
     pub(super) decline_required: bool,
-    /// How the cardholder is verified, once that is known.
-    pub(super) cvm: Cvm,
+    /// How the cardholder is verified, once that is known; nothing where it is no concern of the kernel.
+    pub(super) cvm: Option<Cvm>,
+    /// When the last input came.
+    pub(super) now: Instant,
     pub(super) outputs: VecDeque<Output>,
 }
 
 impl Context {
-    /// The objects of the terminal, of the configuration and of the transaction, the later above the
-    /// earlier.
-    pub(super) fn new(profile: Arc<Profile>, configuration: Arc<Configuration>, start: &Start) -> Self {
+    /// The objects of the terminal, of the combination, of the configuration and of the transaction, the later
+    /// above the earlier.
+    //= C-3 A.4
+    pub(super) fn new(profile: Arc<Profile>, configuration: Arc<Configuration>, start: &Start, now: Instant) -> Self {
         let mut database = Database::new();
         set_terminal_objects(&mut database, &profile.terminal);
+        set_combination_objects(&mut database, &profile, &start.df_name);
         for (tag, value) in configuration.objects.iter() {
             database.set(tag, value);
         }
-        set_transaction_objects(&mut database, &start.transaction);
+        let mut transaction = start.transaction.clone();
+        //= C-3 3.4.1.1
+        if transaction.transaction_type == PURCHASE_WITH_CASHBACK {
+            transaction.transaction_type = PURCHASE;
+        }
+        set_transaction_objects(&mut database, &transaction);
         let ttq = start.indicators.ttq.unwrap_or_default();
         database.set(dict::UNPREDICTABLE_NUMBER, &start.unpredictable_number);
         database.set(dict::TTQ, ttq.as_bytes());
@@ -61,7 +76,7 @@ impl Context {
         Context {
             profile,
             configuration,
-            transaction: start.transaction.clone(),
+            transaction,
             database,
             rid: start.df_name.first_chunk().copied(),
             ttq,
@@ -70,9 +85,16 @@ impl Context {
             static_data_complete: true,
             online_required: false,
             decline_required: false,
-            cvm: Cvm::NoCvm,
+            cvm: Some(Cvm::NoCvm),
+            now,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Sets the Terminal Transaction Qualifiers, for the card too.
+    pub(super) fn set_ttq(&mut self, ttq: Ttq) {
+        self.ttq = ttq;
+        self.database.set(dict::TTQ, ttq.as_bytes());
     }
 
     /// Card Transaction Qualifiers, where the card gave them.
@@ -90,6 +112,11 @@ impl Context {
         let cid = self.database.value(dict::CRYPTOGRAM_INFORMATION_DATA);
         cid.and_then(|value| CryptogramInformationData::try_from(value).ok())
             .map_or(CryptogramType::Rfu, CryptogramInformationData::cryptogram_type)
+    }
+
+    /// Whether money goes back to the cardholder.
+    pub(super) fn is_refund(&self) -> bool {
+        self.transaction.transaction_type == REFUND
     }
 
     /// Whether the reader can go online (TTQ byte 1 bit 4).
@@ -125,5 +152,64 @@ impl Context {
     /// A value of the database, copied so that the database can be changed.
     pub(super) fn copy(&self, tag: Tag) -> Vec<u8> {
         self.database.value(tag).unwrap_or_default().to_vec()
+    }
+}
+
+/// Sets the objects that describe the reader's combination for the application that was selected.
+fn set_combination_objects(database: &mut Database, profile: &Profile, df_name: &[u8]) {
+    let fitting = profile.combinations().iter().filter(|combination| df_name.starts_with(combination.aid.as_bytes()));
+    let Some(combination) = fitting.max_by_key(|combination| combination.aid.as_bytes().len()) else { return };
+    database.set(dict::AID_TERMINAL, combination.aid.as_bytes());
+    let floor_limit = combination.limits.terminal_floor_limit.map(Amount::minor_units);
+    if let Some(floor_limit) = floor_limit.and_then(|minor_units| u32::try_from(minor_units).ok()) {
+        database.set(dict::TERMINAL_FLOOR_LIMIT, &floor_limit.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::super::testing;
+    use super::*;
+    use crate::oda::{CaKeys, Environment, RevocationList};
+    use crate::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits};
+
+    /// The kernel at a reader with combinations of these AIDs and this terminal floor limit.
+    fn started(aids: &[&[u8]], floor_limit: u32, transaction_type: u8) -> Context {
+        let configuration = Arc::new(Configuration::default());
+        let combination = |aid: &&[u8]| Combination {
+            aid: Aid::try_from(*aid).unwrap(),
+            kernel_id: KernelId::emvco(3),
+            transaction_types: vec![0x00],
+            limits: Limits { terminal_floor_limit: Some(Amount::from(floor_limit)), ..Limits::default() },
+        };
+        let kernel = || KernelConfiguration::C3(Arc::clone(&configuration));
+        let applications: Vec<_> = aids.iter().map(|aid| (combination(aid), kernel())).collect();
+        let terminal = testing::context(&[]).profile.terminal.clone();
+        let profile = Profile::new(terminal, CaKeys::new(Environment::Test), RevocationList::new(), applications);
+        let mut start = testing::start(Ttq::default(), vec![]);
+        start.transaction.transaction_type = transaction_type;
+        Context::new(Arc::new(profile), configuration, &start, Instant::default())
+    }
+
+    //= test C-3 A.4
+    #[test]
+    fn a_card_that_asks_is_told_the_reader_s_aid_and_floor_limit() {
+        let (visa, electron) = (&[0xA0, 0x00, 0x00, 0x00, 0x03][..], &[0xA0, 0x00, 0x00, 0x00, 0x03, 0x10, 0x10][..]);
+        let context = started(&[visa, electron, &[0xA0, 0x00, 0x00, 0x00, 0x04]], 0x0102_0304, 0x00);
+        assert_eq!(context.database.get(dict::AID_TERMINAL), Some(electron));
+        assert_eq!(context.database.get(dict::TERMINAL_FLOOR_LIMIT), Some(&[1, 2, 3, 4][..]));
+        assert_eq!(started(&[], 0, 0x00).database.get(dict::AID_TERMINAL), None);
+    }
+
+    //= test C-3 3.4.1.1, 3.4.1.2, 3.4.1.3
+    #[test]
+    fn a_purchase_with_cashback_is_a_purchase_for_the_card() {
+        for (transaction_type, expected) in [(0x00, 0x00), (0x09, 0x00), (0x01, 0x01), (0x20, 0x20)] {
+            let context = started(&[], 0, transaction_type);
+            assert_eq!(context.database.get(dict::TRANSACTION_TYPE), Some(&[expected][..]));
+            assert_eq!(context.is_refund(), transaction_type == 0x20);
+        }
     }
 }

@@ -13,6 +13,10 @@ use crate::kernel::{AlternateInterface, Decision, Event, MessageId, Outcome, Sta
 pub enum Fault {
     /// The FCI is malformed, or has no PDOL that fits a command (4.1.1.4).
     FciMalformed,
+    /// The limits of the card's program don't allow the transaction (Book C-3 2.9, 5.1).
+    ProgramNotAllowed,
+    /// The IDS operator's application gave an instruction that can't be carried out (7.1, 7.2).
+    IdsInstructionMalformed,
     /// No response, or one without a status word (4.1.1.2).
     NoResponse,
     /// Stopped by the terminal.
@@ -54,6 +58,8 @@ impl Fault {
     pub const fn name(self) -> &'static str {
         match self {
             Fault::FciMalformed => "FCI malformed",
+            Fault::ProgramNotAllowed => "not allowed for the card's program",
+            Fault::IdsInstructionMalformed => "instruction for data storage malformed",
             Fault::NoResponse => "no response",
             Fault::Cancelled => "cancelled",
             Fault::OtherInterfaceWanted => "the card wants another interface",
@@ -75,11 +81,12 @@ impl Fault {
     }
 
     /// How it ends the transaction: the one place where a fault becomes an outcome.
+    //= C-3 4.1.1.2, 4.1.1.4, 4.2.1.1, 5.2.2.2
     fn outcome(self) -> Outcome {
         let failed = |message| UiRequest::new(message, Status::ProcessingError);
         match self {
             Fault::NoResponse => starting_at(StartPoint::B, Decision::TryAgain),
-            Fault::NextApplicationWanted => starting_at(StartPoint::C, Decision::SelectNext),
+            Fault::NextApplicationWanted | Fault::ProgramNotAllowed => starting_at(StartPoint::C, Decision::SelectNext),
             Fault::SeePhone => {
                 let request = failed(MessageId::SeePhone).held_for(SEE_PHONE_TIME);
                 let mut outcome = showing(request, starting_at(StartPoint::B, Decision::TryAgain));
@@ -96,8 +103,8 @@ impl Fault {
                 outcome
             }
             Fault::Cancelled => Outcome::new(Decision::EndApplication),
-            // 4.2.1.1
             Fault::FciMalformed
+            | Fault::IdsInstructionMalformed
             | Fault::GpoRefused(_)
             | Fault::GpoMalformed
             | Fault::AflInvalid
@@ -158,6 +165,7 @@ mod tests {
     fn what_is_malformed_ends_the_application() {
         for fault in [
             Fault::FciMalformed,
+            Fault::IdsInstructionMalformed,
             Fault::GpoRefused(StatusWord::REFERENCE_DATA_NOT_USABLE),
             Fault::GpoMalformed,
             Fault::AflInvalid,
@@ -179,9 +187,12 @@ mod tests {
         assert_eq!(ended(Fault::NoResponse), starting_at(StartPoint::B, Decision::TryAgain));
     }
 
+    //= test C-3 5.2.2.2, 5.1
     #[test]
     fn another_application_is_selected_without_a_word() {
-        assert_eq!(ended(Fault::NextApplicationWanted), starting_at(StartPoint::C, Decision::SelectNext));
+        for fault in [Fault::NextApplicationWanted, Fault::ProgramNotAllowed] {
+            assert_eq!(ended(fault), starting_at(StartPoint::C, Decision::SelectNext), "{}", fault.name());
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Initiate Application Processing (Book C-3, 5.2).
 
+use alloc::vec::Vec;
+
 use super::context::Context;
 use super::read_application_data::RecordResponse;
-use super::{Fault, State, card_read_complete};
+use super::{Fault, State, card_read_complete, dynamic_reader_limits, integrated_data_storage};
 use crate::apdu::{Command, Response, StatusWord};
 use crate::dict::{self, Book, Source};
 use crate::fields::Afl;
@@ -19,18 +21,34 @@ const MAX_PDOL_DATA: usize = 252;
 /// The most records that are read. The book sets no bound; none in use comes near it.
 const MAX_RECORDS: usize = 128;
 
-/// 5.2.2.1. Entry Point has checked that there is a PDOL that asks for the TTQ.
+/// Takes what the card said when it was selected, and begins.
+//= C-3 4.4.1.1
 pub(super) fn start(start: &Start, context: &mut Context) -> Result<State, Fault> {
     let fci = Tlv::parse(&start.fci).map_err(|_| Fault::FciMalformed)?;
     store_fci(fci.children(), context);
-    let pdol = context.copy(dict::PDOL);
-    let pdol = Dol::parse(&pdol).map_err(|_| Fault::FciMalformed)?;
+    dynamic_reader_limits::apply(context)?;
+    if integrated_data_storage::is_supported(context) {
+        Ok(integrated_data_storage::start(context))
+    } else {
+        send_gpo(context)
+    }
+}
+
+/// Begins the transaction with the card.
+//= C-3 5.2.1.1, 5.2.2.1
+pub(super) fn send_gpo(context: &mut Context) -> Result<State, Fault> {
+    let data = pdol_data(context)?;
+    context.transmit(Command::get_processing_options(&data));
+    Ok(State::GpoResponse(GpoResponse))
+}
+
+/// What the card asks for. Entry Point has checked that there is a PDOL that asks for the TTQ.
+pub(super) fn pdol_data(context: &Context) -> Result<Vec<u8>, Fault> {
+    let pdol = Dol::parse(context.database.value(dict::PDOL).unwrap_or_default()).map_err(|_| Fault::FciMalformed)?;
     if pdol.data_length() > MAX_PDOL_DATA {
         return Err(Fault::FciMalformed);
     }
-    let data = context.database.dol_data(pdol);
-    context.transmit(Command::get_processing_options(&data));
-    Ok(State::GpoResponse(GpoResponse))
+    Ok(context.database.dol_data(pdol))
 }
 
 /// Stores the primitive objects of the FCI, templates opened.
@@ -45,7 +63,8 @@ fn store_fci(objects: Tlvs<'_>, context: &mut Context) {
 }
 
 impl GpoResponse {
-    /// 5.2.2.2.
+    /// What the card's status word asks for, or its data.
+    //= C-3 5.2.2.2, 7.2.2.2
     pub(super) fn response(self, response: Response<'_>, context: &mut Context) -> Result<State, Fault> {
         match response.status {
             StatusWord::SUCCESS => {}
@@ -54,14 +73,14 @@ impl GpoResponse {
             StatusWord::COMMAND_NOT_ALLOWED => return Err(Fault::SeePhone),
             status => return Err(Fault::GpoRefused(status)),
         }
-        // 5.2.1.2
+        //= C-3 5.2.1.2
         let template = Tlv::parse(response.data).map_err(|_| Fault::GpoMalformed)?;
         if template.tag != dict::RESPONSE_MESSAGE_TEMPLATE_FORMAT_2 {
             return Err(Fault::GpoMalformed);
         }
         store_card_data(template.children(), context)?;
 
-        // 5.3.2.1
+        //= C-3 5.3.2.1
         let Some(afl) = context.database.value(dict::AFL) else { return card_read_complete::complete(context) };
         let afl = Afl::from_bytes(afl).map_err(|_| Fault::AflInvalid)?;
         if afl.records().count() > MAX_RECORDS {
@@ -71,13 +90,16 @@ impl GpoResponse {
     }
 }
 
-/// Whether the kernel takes an object from the card: it knows it (5.2.1.3), and its value is not the
-/// terminal's to say.
+/// Whether the kernel takes an object from the card: it knows it, and its value is not the terminal's to
+/// say. What only another kernel knows is passed over.
+//= C-3 5.2.1.3
 fn is_for_card(tag: Tag) -> bool {
-    dict::find_in(Book::C3, tag).is_some_and(|known| known.source != Source::Terminal)
+    let known = dict::find_in(Book::C3, tag).filter(|known| known.book != Book::C2);
+    known.is_some_and(|known| known.source != Source::Terminal)
 }
 
-/// 5.2.1.3 and 5.4.2.2: stores what the card gives, each object once.
+/// Stores what the card gives, each object once.
+//= C-3 5.2.1.3, 5.4.2.2
 pub(super) fn store_card_data(objects: Tlvs<'_>, context: &mut Context) -> Result<(), Fault> {
     for object in objects {
         if object.tag.is_constructed() {
@@ -94,8 +116,6 @@ pub(super) fn store_card_data(objects: Tlvs<'_>, context: &mut Context) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::super::testing::{self, context, fault};
     use super::*;
     use crate::fields::Ttq;

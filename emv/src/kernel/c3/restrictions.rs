@@ -3,30 +3,24 @@
 use super::Fault;
 use super::context::Context;
 use crate::dict;
-use crate::fields::{Amount, Auc, Bit, CryptogramType, Ctq, Date};
+use crate::fields::{Amount, Auc, Bit, CryptogramType, Ctq, Date, Track2};
 use crate::kernel::shared::TransactionKind;
 
-/// 5.5.1. The Terminal Exception File (5.5.1.2) is an option of the implementation that is not taken.
+/// What the card must not be used for: after its last day, where it is on a list, for cash.
 pub(super) fn check(context: &mut Context) -> Result<(), Fault> {
-    check_expiry(context);
-    let options = context.configuration.options;
-    let cash = TransactionKind::of(context.transaction.transaction_type) == TransactionKind::Cash;
-    if options.manual_cash_check && cash && !is_allowed(context, Auc::DOMESTIC_CASH, Auc::INTERNATIONAL_CASH) {
-        switch_or_decline(context, Ctq::SWITCH_INTERFACE_FOR_CASH, Fault::CashNotAllowed)?;
+    if context.cryptogram_type() == CryptogramType::Tc {
+        check_expiry(context)?;
+        check_exception_file(context);
     }
-    let cashback = context.transaction.amount_other.is_some_and(|amount| amount > Amount::ZERO);
-    if options.cashback_check && cashback && !is_allowed(context, Auc::DOMESTIC_CASHBACK, Auc::INTERNATIONAL_CASHBACK) {
-        switch_or_decline(context, Ctq::SWITCH_INTERFACE_FOR_CASHBACK, Fault::CashbackNotAllowed)?;
-    }
-    Ok(())
+    check_cash(context)?;
+    check_cashback(context)
 }
 
-/// 5.5.1.1: a card that approved by itself must not have expired.
-fn check_expiry(context: &mut Context) {
-    if context.cryptogram_type() != CryptogramType::Tc {
-        return;
-    }
-    let expiry = context.database.value(dict::APPLICATION_EXPIRATION_DATE).and_then(|value| Date::try_from(value).ok());
+/// A card that approved by itself must not have expired.
+//= C-3 5.5.1.1
+fn check_expiry(context: &mut Context) -> Result<(), Fault> {
+    let expiry = context.database.value(dict::APPLICATION_EXPIRATION_DATE).map(Date::try_from);
+    let expiry = expiry.transpose().map_err(|_| Fault::DataMalformed)?;
     if expiry.is_none_or(|expiry| context.transaction.date > expiry) {
         if context.ctq().is_some_and(|ctq| ctq.has(Ctq::GO_ONLINE_IF_EXPIRED)) {
             context.online_required = true;
@@ -34,6 +28,37 @@ fn check_expiry(context: &mut Context) {
             context.decline_required = true;
         }
     }
+    Ok(())
+}
+
+/// A card that approved by itself must not be on the merchant's list.
+//= C-3 5.5.1.2
+fn check_exception_file(context: &mut Context) {
+    let Some(exceptions) = &context.configuration.exception_file else { return };
+    let track2 = context.database.value(dict::TRACK_2_EQUIVALENT_DATA).and_then(|value| Track2::try_from(value).ok());
+    if track2.is_some_and(|track2| exceptions.contains(track2.pan())) {
+        context.decline_required = true;
+    }
+}
+
+//= C-3 3.4.1.2, 5.5.1.3
+fn check_cash(context: &mut Context) -> Result<(), Fault> {
+    let cash = TransactionKind::of(context.transaction.transaction_type) == TransactionKind::Cash;
+    let is_checked = cash && context.configuration.options.manual_cash_check;
+    if is_checked && !is_allowed(context, Auc::DOMESTIC_CASH, Auc::INTERNATIONAL_CASH) {
+        switch_or_decline(context, Ctq::SWITCH_INTERFACE_FOR_CASH, Fault::CashNotAllowed)?;
+    }
+    Ok(())
+}
+
+//= C-3 3.4.1.1, 5.5.1.4
+fn check_cashback(context: &mut Context) -> Result<(), Fault> {
+    let cashback = context.transaction.amount_other.is_some_and(|amount| amount > Amount::ZERO);
+    let is_checked = cashback && context.configuration.options.cashback_check;
+    if is_checked && !is_allowed(context, Auc::DOMESTIC_CASHBACK, Auc::INTERNATIONAL_CASHBACK) {
+        switch_or_decline(context, Ctq::SWITCH_INTERFACE_FOR_CASHBACK, Fault::CashbackNotAllowed)?;
+    }
+    Ok(())
 }
 
 /// Whether the Application Usage Control allows what it has two bits for: at home and abroad.
@@ -55,9 +80,12 @@ fn switch_or_decline(context: &mut Context, switch: Bit<Ctq>, fault: Fault) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::super::Options;
+    use alloc::sync::Arc;
+
     use super::super::testing::context;
+    use super::super::{Configuration, Options};
     use super::*;
+    use crate::fields::Pan;
 
     /// Of an approval by the card alone: Online Required and Decline Required.
     fn expiry_checked(expiry: Option<&[u8]>, ctq: &[Bit<Ctq>]) -> (bool, bool) {
@@ -76,9 +104,38 @@ mod tests {
     }
 
     #[test]
-    fn an_expiration_date_that_is_missing_or_no_date_has_passed() {
+    fn an_expiration_date_that_is_missing_has_passed() {
         assert_eq!(expiry_checked(None, &[]), (false, true));
-        assert_eq!(expiry_checked(Some(&[0x26, 0x13, 0x01]), &[]), (false, true));
+    }
+
+    //= test C-3 4.1.1.4
+    #[test]
+    fn an_expiration_date_that_is_no_date_is_malformed() {
+        let mut context = context(&[])
+            .with_cryptogram(CryptogramType::Tc)
+            .given(dict::APPLICATION_EXPIRATION_DATE, &[0x26, 0x13, 0x01]);
+        assert_eq!(check(&mut context), Err(Fault::DataMalformed));
+    }
+
+    //= test C-3 5.5.1.2
+    #[test]
+    fn a_listed_card_doesn_t_approve_by_itself_and_may_ask_its_issuer() {
+        let checked = |cryptogram_type, listed: &str| {
+            let mut context = context(&[])
+                .with_cryptogram(cryptogram_type)
+                .given(dict::APPLICATION_EXPIRATION_DATE, &[0x30, 0x12, 0x31])
+                .given(
+                    dict::TRACK_2_EQUIVALENT_DATA,
+                    &[0x41, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0xD4, 0x91, 0x22, 0x01],
+                );
+            let exception_file = Some([Pan::from_digits(listed).unwrap()].into_iter().collect());
+            context.configuration = Arc::new(Configuration { exception_file, ..Configuration::default() });
+            check(&mut context).unwrap();
+            context.indicators()
+        };
+        assert_eq!(checked(CryptogramType::Tc, "4111111111111111"), (false, true));
+        assert_eq!(checked(CryptogramType::Tc, "4761739001010119"), (false, false));
+        assert_eq!(checked(CryptogramType::Arqc, "4111111111111111"), (false, false));
     }
 
     #[test]

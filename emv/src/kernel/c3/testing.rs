@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::context::Context;
 use super::{Configuration, Fault, Options, State};
+use crate::Instant;
 use crate::apdu::{Command, StatusWord};
 use crate::dict;
 use crate::fields::{AdditionalTerminalCapabilities, Amount, Bit, CryptogramInformationData, CryptogramType};
@@ -32,7 +33,7 @@ pub(super) fn context(ttq: &[Bit<Ttq>]) -> Context {
     };
     let profile = Profile::new(terminal, CaKeys::new(Environment::Test), RevocationList::new(), []);
     let ttq = ttq.iter().fold(Ttq::default(), |ttq, bit| ttq.with(*bit));
-    Context::new(Arc::new(profile), Arc::new(Configuration::default()), &start(ttq, vec![]))
+    Context::new(Arc::new(profile), Arc::new(Configuration::default()), &start(ttq, vec![]), Instant::default())
 }
 
 pub(super) fn start(ttq: Ttq, fci: Vec<u8>) -> Start {

@@ -3,50 +3,66 @@
 use super::context::Context;
 use crate::dict;
 use crate::fields::c3::CardAuthenticationRelatedData;
-use crate::fields::{CryptogramType, Ctq, Ttq};
+use crate::fields::{AdditionalTerminalCapabilities, CryptogramType, Ctq, Ttq};
 use crate::kernel::Cvm;
+use crate::kernel::shared::ServiceRequest;
 
-/// 5.7.1. ATMs verify by themselves.
+/// Finds the method that card and reader have in common. ATMs verify by themselves, and who gets money back
+/// is not verified.
+//= C-3 5.7.1
 pub(super) fn select_cvm(context: &mut Context) {
-    if context.decline_required {
+    if is_atm(context) {
+        context.cvm = None;
+        return;
+    }
+    if context.decline_required || context.is_refund() {
         return;
     }
     match context.ctq() {
         None => without_ctq(context),
         Some(ctq) => with_ctq(ctq, context),
     }
-    // 5.7.1.3
-    if context.ttq.has(Ttq::CVM_REQUIRED) && context.cvm == Cvm::NoCvm {
+    //= C-3 5.7.1.3
+    if context.ttq.has(Ttq::CVM_REQUIRED) && context.cvm == Some(Cvm::NoCvm) {
         context.decline_required = true;
     }
 }
 
-/// 5.7.1.1. Without a method that both know, 5.7.1.3 declines.
+fn is_atm(context: &Context) -> bool {
+    let capabilities = context.database.value(dict::ADDITIONAL_TERMINAL_CAPABILITIES);
+    let capabilities = capabilities.and_then(|value| AdditionalTerminalCapabilities::try_from(value).ok());
+    let terminal_type = context.database.value(dict::TERMINAL_TYPE).and_then(|value| value.first());
+    terminal_type.is_some_and(|terminal_type| ServiceRequest::is_atm(*terminal_type, capabilities.unwrap_or_default()))
+}
+
+/// Without a method that both know, 5.7.1.3 declines.
+//= C-3 5.7.1.1
 fn without_ctq(context: &mut Context) {
     if !context.ttq.has(Ttq::CVM_REQUIRED) {
         return;
     }
     if context.ttq.has(Ttq::SIGNATURE_SUPPORTED) {
-        context.cvm = Cvm::ObtainSignature;
+        context.cvm = Some(Cvm::ObtainSignature);
     } else if context.ttq.has(Ttq::ONLINE_PIN_SUPPORTED) {
-        context.cvm = Cvm::OnlinePin;
+        context.cvm = Some(Cvm::OnlinePin);
         context.online_required = true;
     }
 }
 
-/// 5.7.1.2.
+/// The methods in the order in which the card's wishes count.
+//= C-3 5.7.1.2
 fn with_ctq(ctq: Ctq, context: &mut Context) {
     if ctq.has(Ctq::ONLINE_PIN_REQUIRED) && context.ttq.has(Ttq::ONLINE_PIN_SUPPORTED) {
-        context.cvm = Cvm::OnlinePin;
+        context.cvm = Some(Cvm::OnlinePin);
         context.online_required = true;
     } else if ctq.has(Ctq::CONSUMER_DEVICE_CVM_PERFORMED) {
         if is_device_believed(ctq, context) {
-            context.cvm = Cvm::ConfirmationCodeVerified;
+            context.cvm = Some(Cvm::ConfirmationCodeVerified);
         } else {
             context.decline_required = true;
         }
     } else if ctq.has(Ctq::SIGNATURE_REQUIRED) && context.ttq.has(Ttq::SIGNATURE_SUPPORTED) {
-        context.cvm = Cvm::ObtainSignature;
+        context.cvm = Some(Cvm::ObtainSignature);
     }
 }
 
@@ -72,7 +88,29 @@ mod tests {
     /// The method, and whether the kernel goes online, or declines, on its account.
     fn selected(mut context: Context) -> (Cvm, bool, bool) {
         select_cvm(&mut context);
-        (context.cvm, context.online_required, context.decline_required)
+        (context.cvm.expect("no ATM"), context.online_required, context.decline_required)
+    }
+
+    //= test C-3 5.7.1
+    #[test]
+    fn an_atm_verifies_by_itself() {
+        for decline in [false, true] {
+            let mut context = context(&[REQUIRED, PIN]).with_ctq(&[Ctq::ONLINE_PIN_REQUIRED]);
+            context.decline_required = decline;
+            context.database.set(dict::TERMINAL_TYPE, &[0x14]);
+            let cash = AdditionalTerminalCapabilities::default().with(AdditionalTerminalCapabilities::CASH);
+            context.database.set(dict::ADDITIONAL_TERMINAL_CAPABILITIES, cash.as_bytes());
+            select_cvm(&mut context);
+            assert_eq!((context.cvm, context.indicators()), (None, (false, decline)));
+        }
+    }
+
+    //= test C-3 3.4.1.3
+    #[test]
+    fn nobody_is_verified_for_a_refund() {
+        let mut context = context(&[REQUIRED, PIN, SIGNATURE]);
+        context.transaction.transaction_type = 0x20;
+        assert_eq!(selected(context), (Cvm::NoCvm, false, false));
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod terminal_objects;
 
 pub use action_analysis::{ActionCodes, IssuerActionCodes, analyse};
 pub use cvm_condition::CvmTransaction;
-pub(crate) use icc_key::icc_key;
+pub(crate) use icc_key::{icc_key, issuer_key};
 pub use restrictions::{ServiceRequest, TransactionKind, is_service_allowed};
 pub(crate) use terminal_objects::{set_terminal_objects, set_transaction_objects};
