@@ -16,8 +16,8 @@ use crate::terminal::Currency;
 /// What is said where there is no limit.
 const NO_LIMIT: &str = "none";
 
-//= C-3 3.3.3.1, 3.3.4.1, 3.3.4.2, 5.5.1.2
 /// The kernel's configuration, and the limits with which Entry Point pre-processes for it.
+//= C-3 3.3.3.1, 3.3.4.1, 3.3.4.2, 5.5.1.2
 pub(super) fn configuration(
     source: &Source,
     scheme: &Scheme,

@@ -404,6 +404,7 @@ mod tests {
         Ok(Arc::clone(kernel))
     }
 
+    //= test C-3 3.3.3.1, 3.3.4.1, 3.3.4.2, 3.3.4.3
     #[test]
     fn options_of_kernel_3_are_enabled_by_name_and_told_to_the_card() {
         let kernel = kernel_3("").unwrap();

@@ -124,6 +124,7 @@ pub struct HostLines {
 
 impl Receipt {
     /// The receipt of a transaction; none before it has ended.
+    //= C-3 3.1.1.1
     pub fn new(transaction: &Transaction, letterhead: &Letterhead, copy: Recipient, zone: &TimeZone) -> Option<Self> {
         let ending = transaction.ending()?;
         let request = transaction.request();
@@ -165,6 +166,7 @@ impl Receipt {
 }
 
 impl CardLines {
+    //= C-3 4.3.1.1
     fn new(card_read: &CardRead, copy: Recipient, currency: Currency) -> Self {
         let spending_amount = card_read.data.available_offline_spending_amount.as_ref();
         let spending_amount = spending_amount.and_then(|amount| Amount::try_from(&amount.0[..]).ok());

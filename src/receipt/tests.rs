@@ -38,6 +38,7 @@ fn receipt(transaction: &Transaction, copy: Recipient) -> Receipt {
     Receipt::new(transaction, &letterhead(), copy, &TimeZone::UTC).unwrap()
 }
 
+//= test C-3 3.1.1.1
 #[test]
 fn the_customers_copy() {
     let text = render(&receipt(&sale(), Recipient::Customer), Columns::C32);
@@ -216,6 +217,7 @@ fn as_json_it_is_flat_and_whole() {
     );
 }
 
+//= test C-3 4.3.1.1
 #[test]
 fn the_customer_reads_what_is_left_to_spend_offline() {
     let mut card_read = tap("till-1", TapOutcome::OnlineRequest);

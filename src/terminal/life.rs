@@ -362,7 +362,8 @@ impl Life {
             return if outcome == TapOutcome::Declined {
                 self.withdraw(Reason::DeclinedOnline, ReversalReason::DeclinedByCard, context);
             } else {
-                // The issuer has decided, whatever became of its data (EMV Contactless Book C-3, 6.2.1.3).
+                // The issuer has decided, whatever became of its data.
+                //= C-3 6.2.1.3
                 self.complete_by_answer(context.now);
             };
         }
@@ -397,6 +398,7 @@ impl Life {
         self.push(Output::Advise { advice, repeated, after });
     }
 
+    //= C-3 6
     fn host_answered(&mut self, answer: Answer, context: Context<'_>) {
         let event = Event::OnlineAnswered(answer.clone());
         if answer.approved && self.transaction.is_cancel_requested() {
@@ -428,6 +430,7 @@ impl Life {
 
     /// Waits for the card no longer. One that should have come back for the issuer's answer does without
     /// it, and the answer stands: the goods are paid for, or not, as the issuer said.
+    //= C-3 2.3.1
     fn give_up_tap(&mut self, reason: Reason, now: Timestamp) {
         self.push(Output::Disarm);
         if self.transaction.awaits_second_tap() {

@@ -140,3 +140,39 @@ pub(super) fn card_read(
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use emv::tlv::Writer;
+
+    use super::*;
+
+    fn read(objects: &[(Tag, &[u8])]) -> Option<ReadCard> {
+        let mut record = Writer::new();
+        for (tag, value) in objects {
+            record.put(*tag, value);
+        }
+        read_card(&Record::from(record.into_bytes()))
+    }
+
+    const PAN: (Tag, &[u8]) = (dict::PAN, &[0x54, 0x13, 0x33, 0x00, 0x89, 0x60, 0x10, 0x34]);
+    const EXPIRY: (Tag, &[u8]) = (dict::APPLICATION_EXPIRATION_DATE, &[0x27, 0x01, 0x31]);
+    const TRACK_2: (Tag, &[u8]) =
+        (dict::TRACK_2_EQUIVALENT_DATA, &[0x41, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0xD4, 0x91, 0x22, 0x01]);
+
+    //= test C-3 B.1.2.1, B.1.2.2
+    #[test]
+    fn the_card_s_number_and_expiry_are_those_of_track_2() {
+        let ReadCard { card, track2 } = read(&[PAN, EXPIRY, TRACK_2]).unwrap();
+        assert_eq!((card.pan.digits(), card.expiry), ("4111111111111111", YearMonth::new(49, 12).unwrap()));
+        assert_eq!(*track2.unwrap().pan(), card.pan);
+    }
+
+    #[test]
+    fn without_track_2_number_and_expiry_stand_by_themselves() {
+        let ReadCard { card, track2 } = read(&[PAN, EXPIRY]).unwrap();
+        assert_eq!((card.pan.digits(), card.expiry), ("5413330089601034", YearMonth::new(27, 1).unwrap()));
+        assert!(track2.is_none());
+        assert!(read(&[PAN]).is_none() && read(&[EXPIRY]).is_none());
+    }
+}

@@ -34,6 +34,7 @@ impl Command {
 
     /// GET PROCESSING OPTIONS (EMV Book 3, 6.5.8). `pdol_data` has at most 252 bytes and is sent in
     /// a command template; where the card gave no PDOL it is empty.
+    //= C-3 D.1
     pub fn get_processing_options(pdol_data: &[u8]) -> Self {
         let mut template = Writer::new();
         template.put(dict::COMMAND_TEMPLATE, pdol_data);
@@ -51,6 +52,7 @@ impl Command {
 
     /// EXTENDED GET PROCESSING OPTIONS (EMV Contactless Book C-3, D.4): the data of the PDOL, and an
     /// Integrated Data Storage Record Update Template, whole. Nothing where both don't fit a command.
+    //= C-3 7.2.1.1, D.4
     pub fn extended_get_processing_options(pdol_data: &[u8], record_update_template: &[u8]) -> Option<Self> {
         let mut template = Writer::new();
         template.put(dict::COMMAND_TEMPLATE, pdol_data);
@@ -61,6 +63,7 @@ impl Command {
 
     /// READ RECORD (EMV Book 3, 6.5.11): record `record` of the file with short identifier `sfi`,
     /// 1 to 30.
+    //= C-3 D.2
     pub fn read_record(sfi: u8, record: u8) -> Self {
         Self::new([0x00, 0xB2, record, sfi << 3 | 0x04], &[])
     }
@@ -79,6 +82,7 @@ impl Command {
 
     /// EXTERNAL AUTHENTICATE (EMV Book 3, 6.5.4): the Issuer Authentication Data, 8 to 16 bytes. The card
     /// answers with a status word alone.
+    //= C-3 6.1.1.1, D.3
     pub fn external_authenticate(issuer_authentication_data: &[u8]) -> Self {
         Command { le: None, ..Self::new([0x00, 0x82, 0x00, 0x00], issuer_authentication_data) }
     }
@@ -182,7 +186,7 @@ impl fmt::Debug for Command {
 mod tests {
     use super::*;
 
-    //= test B C.1.2
+    //= test B C.1.2, C-3 D.1, D.2
     #[test]
     fn commands_have_the_bytes_of_the_books() {
         assert_eq!(Command::select(b"2PAY.SYS.DDF01").to_bytes()[..6], [0x00, 0xA4, 0x04, 0x00, 0x0E, b'2']);
@@ -211,12 +215,14 @@ mod tests {
         assert!(!Command::read_record(1, 1).is_timed());
     }
 
+    //= test C-3 6.1.1.1, D.3
     #[test]
     fn issuer_authentication_data_go_to_the_card_without_le() {
         let command = Command::external_authenticate(&[1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(command.to_bytes(), [0x00, 0x82, 0x00, 0x00, 8, 1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
+    //= test C-3 7.2.1.1, D.4
     #[test]
     fn an_extended_gpo_holds_the_pdol_data_and_the_update() {
         let command = Command::extended_get_processing_options(&[0xAA], &[0xBF, 0x60, 0x00]).unwrap();

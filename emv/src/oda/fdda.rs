@@ -36,6 +36,7 @@ pub struct FastDynamicData<'a> {
 /// # Errors
 /// The [`Fault`] of the first step that fails; [`Fault::CardAuthenticationRelatedData`] and
 /// [`Fault::FddaVersion`] before any of them.
+//= C-3 C.1
 pub fn verify_fast_dynamic(
     icc_key: &IccKey,
     signed: &[u8],
@@ -80,6 +81,7 @@ mod tests {
         )
     }
 
+    //= test C-3 C.1
     #[test]
     fn a_good_signature_verifies_over_terminal_and_card_data() {
         let data = verify_fast_dynamic(&icc_key(), &signed(0x05), &DATA, FddaUse::OfflineApproval).unwrap();
@@ -87,6 +89,7 @@ mod tests {
         assert!(verify_fast_dynamic(&icc_key(), &signed(0x95), &DATA, FddaUse::Online).is_ok());
     }
 
+    //= test C-3 C.1
     #[test]
     fn a_signature_for_the_other_use_is_refused() {
         for (format, purpose) in [(0x95, FddaUse::OfflineApproval), (0x05, FddaUse::Online)] {
@@ -95,6 +98,7 @@ mod tests {
         }
     }
 
+    //= test C-3 C.1
     #[test]
     fn every_datum_is_signed() {
         for altered in [
@@ -108,6 +112,7 @@ mod tests {
         }
     }
 
+    //= test C-3 C.1
     #[test]
     fn other_versions_and_missing_card_data_are_told_apart() {
         for (related, fault) in [

@@ -377,6 +377,7 @@ fn at_the_second_tap(answer: Answer) -> Bench {
     bench
 }
 
+//= test C-3 6, 6.2.1.3
 #[test]
 fn what_the_card_makes_of_the_issuers_data_changes_nothing() {
     for outcome in [TapOutcome::EndApplication, TapOutcome::TryAnotherInterface, TapOutcome::OnlineRequest] {
@@ -407,6 +408,7 @@ fn an_answer_without_anything_for_the_card_is_not_waited_with() {
     assert_eq!(bench.result(), Some(FinalResult::Approved));
 }
 
+//= test C-3 2.3.1
 #[test]
 fn a_card_that_never_comes_back_leaves_the_issuers_answer_as_it_is() {
     let armed = |bench: &mut Bench| drop(bench.step(Input::ReaderArmed { reader: "counter".to_owned() }));

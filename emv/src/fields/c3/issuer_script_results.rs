@@ -23,6 +23,7 @@ pub struct IssuerScriptResult {
 
 impl IssuerScriptResult {
     /// The five bytes.
+    //= C-3 A.2
     pub fn to_bytes(self) -> [u8; 5] {
         let result = match self.outcome {
             ScriptOutcome::NotPerformed => 0x00,
@@ -39,6 +40,7 @@ impl IssuerScriptResult {
 mod tests {
     use super::*;
 
+    //= test C-3 A.2
     #[test]
     fn the_result_stands_above_the_number_of_the_command_and_before_the_identifier() {
         for (outcome, byte) in [

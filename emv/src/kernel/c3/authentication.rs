@@ -134,6 +134,7 @@ mod tests {
             .given(dict::SIGNED_DYNAMIC_APPLICATION_DATA, &[1; 128])
     }
 
+    //= test C-3 5.6.1.2
     #[test]
     fn where_it_fails_the_card_prefers_online_then_its_contacts_then_nothing() {
         let (online, contacts) = (Ctq::GO_ONLINE_IF_ODA_FAILS, Ctq::SWITCH_INTERFACE_IF_ODA_FAILS);
@@ -155,6 +156,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.6.1.2
     #[test]
     fn a_card_without_ctq_prefers_nothing() {
         let mut context = context(&[Ttq::EMV_CONTACT_CHIP_SUPPORTED]).with_cryptogram(CryptogramType::Tc);
@@ -162,6 +164,7 @@ mod tests {
         assert_eq!(context.indicators(), (false, true));
     }
 
+    //= test C-3 C.1
     #[test]
     fn the_first_thing_that_is_missing_is_named() {
         let whole = || signed(context(&[]).with_cryptogram(CryptogramType::Tc));
@@ -180,6 +183,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.6.2.1
     #[test]
     fn what_goes_online_is_verified_at_special_purpose_readers_only_and_without_consequence() {
         let enabled = Options { fdda_for_online: true, ..Options::default() };
@@ -222,6 +226,7 @@ mod tests {
         assert_eq!(signed(of_dynamic, supported, both, arqc), []);
     }
 
+    //= test C-3 5.6.1.1
     #[test]
     fn what_is_declined_is_not_verified() {
         let mut context = signed(context(&[])).with_cryptogram(CryptogramType::Aac);

@@ -20,7 +20,7 @@ const MANDATORY: &[Tag] = &[
 
 /// From here on the kernel decides alone.
 pub(super) fn complete(context: &mut Context) -> Result<State, Fault> {
-    //= C-3 5.4.1.1
+    //= C-3 4.1.1.3, 5.4.1.1
     context.show(UiRequest::new(MessageId::CardReadOk, Status::CardReadSuccessfully));
     check_data(context)?;
     dispose(context);
@@ -31,7 +31,7 @@ pub(super) fn complete(context: &mut Context) -> Result<State, Fault> {
 }
 
 /// What must be there is there, and what is there is as the book has it.
-//= C-3 4.1.1.4, 5.4.2.1, A.2
+//= C-3 4.1.1.4, 5.4.2.1, A.1.1.1
 fn check_data(context: &Context) -> Result<(), Fault> {
     if MANDATORY.iter().any(|tag| context.database.value(*tag).is_none()) {
         return Err(Fault::MandatoryDataMissing);
@@ -102,6 +102,7 @@ mod tests {
             .given(dict::TRACK_2_EQUIVALENT_DATA, TRACK_2)
     }
 
+    //= test C-3 4.1.1.3, 5.4.1.1
     #[test]
     fn the_cardholder_may_take_the_card_before_anything_is_decided() {
         let mut context = read(&[]);
@@ -110,6 +111,7 @@ mod tests {
         assert_eq!(context.outputs.front(), Some(&Output::Ui(request)));
     }
 
+    //= test C-3 5.4.2.1
     #[test]
     fn each_mandatory_object_must_be_there() {
         assert_eq!(check_data(&read(&[])), Ok(()));
@@ -121,6 +123,7 @@ mod tests {
         }
     }
 
+    //= test C-3 4.1.1.4, A.1.1.1
     #[test]
     fn an_object_of_the_card_has_the_length_that_its_book_gives_it() {
         for (tag, value) in [
@@ -133,6 +136,7 @@ mod tests {
         }
     }
 
+    //= test C-3 A.1.1.1
     #[test]
     fn a_pan_must_be_that_of_track_2() {
         let pan = |last| [0x41, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, last];
@@ -141,6 +145,7 @@ mod tests {
         assert_eq!(check_data(&read(&[]).given(dict::PAN, &pan(0xAA))), Err(Fault::DataMalformed));
     }
 
+    //= test C-3 5.4.3.2
     #[test]
     fn the_card_s_cryptogram_disposes_of_the_transaction() {
         for (cryptogram_type, expected) in [
@@ -167,6 +172,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.4.3.2
     #[test]
     fn a_reader_that_needs_an_online_cryptogram_goes_online() {
         let mut context = read(&[Ttq::ONLINE_CRYPTOGRAM_REQUIRED]).with_cryptogram(CryptogramType::Tc);
@@ -174,6 +180,7 @@ mod tests {
         assert_eq!(context.indicators(), (true, false));
     }
 
+    //= test C-3 5.4.3.1
     #[test]
     fn without_a_cid_the_issuer_application_data_tell_the_cryptogram() {
         for (data, cid) in [

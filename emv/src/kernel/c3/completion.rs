@@ -45,7 +45,7 @@ const DATA_RECORD: &[Tag] = &[
 ];
 
 /// What card, reader and merchant came to.
-//= C-3 5.8.1.1, 5.9.1.1, 5.9.1.2
+//= C-3 4.1.1.3, 5.8.1.1, 5.9.1.1, 5.9.1.2, 5.9.1.3
 pub(super) fn complete(context: &mut Context) -> State {
     mask_form_factor(context);
     let (decision, message) = if context.decline_required {
@@ -126,6 +126,7 @@ mod tests {
         context.outcome().unwrap().clone()
     }
 
+    //= test C-3 4.1.1.3, 5.8.1.1, 5.9.1.1, 5.9.1.2, 5.9.1.3
     #[test]
     fn the_indicators_decide_and_declining_goes_first() {
         for (online, decline, offline_only, decision, message) in [
@@ -174,6 +175,7 @@ mod tests {
         Tlvs::parse(record.as_ref().unwrap().as_bytes()).unwrap()
     }
 
+    //= test C-3 4.1.1.1
     #[test]
     fn the_form_factor_tells_the_acquirer_that_it_went_over_iso_14443() {
         let outcome = completed(context(&[]).given(dict::FORM_FACTOR_INDICATOR, &[0x20, 0x70, 0x00, 0xA5]));
@@ -181,6 +183,7 @@ mod tests {
         assert_eq!(indicator.unwrap().value, [0x20, 0x70, 0x00, 0xA0]);
     }
 
+    //= test C-3 B.1.1
     #[test]
     fn the_tvr_of_the_data_record_is_zero() {
         let outcome = completed(context(&[]));
@@ -188,6 +191,7 @@ mod tests {
         assert_eq!(tvr.unwrap().value, [0; 5]);
     }
 
+    //= test C-3 4.3.1.1
     #[test]
     fn what_is_left_to_spend_is_shown_where_the_card_tells_it_and_the_reader_wants_it() {
         let enabled = Options { display_available_spending_amount: true, ..Options::default() };

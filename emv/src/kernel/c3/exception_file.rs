@@ -12,6 +12,7 @@ pub struct ExceptionFile(Arc<[Pan]>);
 
 impl ExceptionFile {
     /// Whether this card is on it.
+    //= C-3 5.5.1.2
     pub fn contains(&self, pan: &Pan) -> bool {
         self.0.binary_search_by(|listed| listed.digits().cmp(pan.digits())).is_ok()
     }
@@ -42,6 +43,7 @@ mod tests {
         Pan::from_digits(digits).unwrap()
     }
 
+    //= test C-3 5.5.1.2
     #[test]
     fn those_on_it_are_found_whatever_their_order_and_are_not_printed() {
         let listed = ["5413330089601034", "4111111111111111", "4761739001010119"];

@@ -161,6 +161,7 @@ mod tests {
         Some(UiRequest::new(message, Status::ProcessingError).in_language(b"de"))
     }
 
+    //= test C-3 4.1.1.4, 4.2.1.1
     #[test]
     fn what_is_malformed_ends_the_application() {
         for fault in [
@@ -182,6 +183,7 @@ mod tests {
         }
     }
 
+    //= test C-3 4.1.1.2
     #[test]
     fn a_card_that_was_lost_is_tried_again_without_a_word() {
         assert_eq!(ended(Fault::NoResponse), starting_at(StartPoint::B, Decision::TryAgain));
@@ -195,6 +197,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.2.2.2, 5.5.1.3, 5.5.1.4, 5.6.1.2
     #[test]
     fn another_interface_is_any_other_or_the_contacts() {
         for fault in [Fault::OtherInterfaceWanted, Fault::CashNotAllowed, Fault::CashbackNotAllowed] {
@@ -208,6 +211,7 @@ mod tests {
         assert_eq!(outcome.alternate_interface, Some(AlternateInterface::ContactChip));
     }
 
+    //= test C-3 5.2.2.2
     #[test]
     fn a_phone_gets_time_to_be_looked_at_and_is_then_read_again() {
         let outcome = ended(Fault::SeePhone);

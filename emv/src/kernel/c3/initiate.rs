@@ -138,6 +138,7 @@ mod tests {
         (super::start(&start, &mut context), context)
     }
 
+    //= test C-3 5.2.1.1, 5.2.2.1
     #[test]
     fn the_card_gets_what_its_pdol_asks_for() {
         // TTQ, Amount Authorised, Unpredictable Number, and an object that nobody knows.
@@ -147,6 +148,7 @@ mod tests {
         assert_eq!(context.sent().unwrap().data(), data);
     }
 
+    //= test C-3 4.1.1.4
     #[test]
     fn a_pdol_must_be_whole_and_its_data_fit_the_command() {
         assert!(started(fci(&[0x9F, 0x66, 0xFC])).0.is_ok());
@@ -161,6 +163,7 @@ mod tests {
         (GpoResponse.response(Response { data, status }, &mut context), context)
     }
 
+    //= test C-3 5.2.2.2
     #[test]
     fn each_status_word_has_its_meaning() {
         let other = StatusWord::RECORD_NOT_FOUND;
@@ -174,6 +177,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.2.1.2
     #[test]
     fn only_format_2_is_understood() {
         for data in [&[][..], &[0x80, 0x02, 0x20, 0x00], &[0x77, 0x04, 0x82]] {
@@ -181,6 +185,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.3.2.1
     #[test]
     fn the_records_of_the_afl_are_read_from_the_first_on() {
         let (state, context) = answered(&[0x77, 0x06, 0x94, 0x04, 0x18, 0x02, 0x03, 0x00], StatusWord::SUCCESS);
@@ -188,6 +193,7 @@ mod tests {
         assert_eq!(context.sent(), Some(&Command::read_record(3, 2)));
     }
 
+    //= test C-3 4.1.1.4, 5.3.2.1
     #[test]
     fn an_afl_without_sense_or_without_end_is_refused() {
         let endless = [0x77, 0x0A, 0x94, 0x08, 0x08, 0x01, 0xFF, 0x00, 0x10, 0x01, 0xFF, 0x00];
@@ -196,12 +202,14 @@ mod tests {
         }
     }
 
+    //= test C-3 5.4.2.2
     #[test]
     fn an_object_comes_once() {
         let twice = [0x77, 0x08, 0x5F, 0x34, 0x01, 0x00, 0x5F, 0x34, 0x01, 0x00];
         assert_eq!(fault(answered(&twice, StatusWord::SUCCESS).0), Fault::DataRedundant);
     }
 
+    //= test C-3 5.2.1.3
     #[test]
     fn what_is_the_terminal_s_to_say_the_card_can_t() {
         let mut context = context(&[Ttq::CVM_REQUIRED]);

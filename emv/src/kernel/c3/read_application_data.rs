@@ -21,6 +21,7 @@ const LAST_EMV_FILE: u8 = 10;
 
 impl RecordResponse {
     /// Asks for the next record, or goes on where there is none left.
+    //= C-3 5.3.1.1
     pub(super) fn next(mut to_read: VecDeque<AflRecord>, context: &mut Context) -> Result<State, Fault> {
         let Some(awaited) = to_read.pop_front() else { return card_read_complete::complete(context) };
         context.transmit(Command::read_record(awaited.sfi, awaited.number));
@@ -28,6 +29,7 @@ impl RecordResponse {
     }
 
     /// Stores the record's objects, and keeps it where it is to be authenticated.
+    //= C-3 5.3.2.1
     pub(super) fn response(self, response: Response<'_>, context: &mut Context) -> Result<State, Fault> {
         let AflRecord { sfi, signed, .. } = self.awaited;
         if !response.status.is_success() {
@@ -64,6 +66,7 @@ mod tests {
 
     const RECORD: &[u8] = &[0x70, 0x06, 0x5F, 0x24, 0x03, 0x30, 0x12, 0x31];
 
+    //= test C-3 5.2.1.3, 5.3.1.1
     #[test]
     fn the_objects_of_a_record_are_stored_and_the_next_one_is_asked_for() {
         let (state, context) = read(2, true, RECORD);
@@ -78,6 +81,7 @@ mod tests {
         assert!(read(2, false, RECORD).1.static_data.as_bytes().is_empty());
     }
 
+    //= test C-3 4.1.1.4
     #[test]
     fn a_record_that_is_no_template_is_refused_in_the_files_of_the_book_alone() {
         let malformed = [0x70, 0x06, 0x5F];
@@ -88,6 +92,7 @@ mod tests {
         assert!(!context.static_data_complete, "it can't be authenticated");
     }
 
+    //= test C-3 5.3.2.1
     #[test]
     fn a_refused_record_ends_the_reading() {
         let mut context = context(&[]);

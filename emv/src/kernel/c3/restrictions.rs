@@ -97,12 +97,14 @@ mod tests {
         context.indicators()
     }
 
+    //= test C-3 5.5.1.1
     #[test]
     fn the_last_day_is_not_expired_and_the_next_is() {
         assert_eq!(expiry_checked(Some(&[0x26, 0x11, 0x24]), &[]), (false, false));
         assert_eq!(expiry_checked(Some(&[0x26, 0x11, 0x23]), &[]), (false, true));
     }
 
+    //= test C-3 5.5.1.1
     #[test]
     fn an_expiration_date_that_is_missing_has_passed() {
         assert_eq!(expiry_checked(None, &[]), (false, true));
@@ -138,11 +140,13 @@ mod tests {
         assert_eq!(checked(CryptogramType::Arqc, "4111111111111111"), (false, false));
     }
 
+    //= test C-3 5.5.1.1
     #[test]
     fn an_expired_card_goes_online_where_it_prefers_that() {
         assert_eq!(expiry_checked(Some(&[0x20, 0x01, 0x31]), &[Ctq::GO_ONLINE_IF_EXPIRED]), (true, false));
     }
 
+    //= test C-3 5.5.1.1
     #[test]
     fn only_approvals_of_the_card_are_checked_for_expiry() {
         for cryptogram_type in [CryptogramType::Arqc, CryptogramType::Aac] {
@@ -171,6 +175,7 @@ mod tests {
         check(&mut context).map(|()| !context.decline_required)
     }
 
+    //= test C-3 5.5.1.3, 5.5.1.4
     #[test]
     fn cash_and_cashback_have_a_bit_for_home_and_one_for_abroad() {
         for (kind, at_home, abroad) in [
@@ -189,6 +194,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.5.1.3, 5.5.1.4
     #[test]
     fn a_card_that_is_not_for_it_may_prefer_another_interface() {
         let (cash, cashback) = (Ctq::SWITCH_INTERFACE_FOR_CASH, Ctq::SWITCH_INTERFACE_FOR_CASHBACK);
@@ -199,6 +205,7 @@ mod tests {
         assert_eq!(used(TransactionKind::Purchase, GERMANY, nothing, &[cash]), Ok(false));
     }
 
+    //= test C-3 5.5.1.3, 5.5.1.4
     #[test]
     fn what_the_merchant_has_not_enabled_is_not_checked() {
         let mut context = context(&[]).with_cryptogram(CryptogramType::Arqc);

@@ -113,6 +113,7 @@ mod tests {
         assert_eq!(selected(context), (Cvm::NoCvm, false, false));
     }
 
+    //= test C-3 5.7.1.1, 5.7.1.3
     #[test]
     fn a_card_without_ctq_leaves_the_method_to_the_reader() {
         for (ttq, expected) in [
@@ -126,6 +127,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.7.1.2, 5.7.1.3
     #[test]
     fn the_first_method_that_both_know_is_taken() {
         let both = &[Ctq::ONLINE_PIN_REQUIRED, Ctq::SIGNATURE_REQUIRED][..];
@@ -146,6 +148,7 @@ mod tests {
         context(ttq).with_cryptogram(cryptogram_type).with_ctq(&[Ctq::CONSUMER_DEVICE_CVM_PERFORMED])
     }
 
+    //= test C-3 5.7.1.2
     #[test]
     fn a_device_that_signed_its_ctq_is_believed_and_one_that_signed_another_is_not() {
         for (related, expected) in [
@@ -160,6 +163,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.7.1.2
     #[test]
     fn a_device_that_signed_nothing_is_believed_only_where_the_issuer_is_asked() {
         for required in [&[][..], &[REQUIRED]] {
@@ -169,6 +173,7 @@ mod tests {
         }
     }
 
+    //= test C-3 5.7.1.2
     #[test]
     fn a_pin_goes_before_the_device_and_the_device_before_a_signature() {
         let ctq = &[Ctq::ONLINE_PIN_REQUIRED, Ctq::SIGNATURE_REQUIRED, Ctq::CONSUMER_DEVICE_CVM_PERFORMED];
