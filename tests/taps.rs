@@ -16,6 +16,10 @@ use tenderd::config::Config;
 use Cvm::{ConfirmationCodeVerified, NoCvm, ObtainSignature};
 use Decision::{Approved, Declined, EndApplication, OnlineRequest};
 
+/// Transaction Types.
+const PURCHASE: u8 = 0x00;
+const REFUND: u8 = 0x20;
+
 /// How a tap ended: decision, cardholder verification, and whether a signature was verified, if one
 /// was looked at.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,12 +95,24 @@ fn a_card_that_leaves_at_any_command_ends_as_it_must_once_it_comes_back() {
     for (name, ending, _) in ENDINGS {
         let mut stays = Personality::built_in(name).unwrap();
         stays.torn_at = None;
-        let (_, commands) = tap_card(&profile, &stays, 1250);
+        let (_, commands) = tap_card(&profile, &stays, PURCHASE, 1250);
         for number in 1..=commands {
             let mut leaves = stays.clone();
             leaves.torn_at = NonZeroU32::new(number);
-            let (ended, _) = tap_card(&profile, &leaves, 1250);
+            let (ended, _) = tap_card(&profile, &leaves, PURCHASE, 1250);
             assert_eq!(ended, *ending, "{name}, gone at command {number} of {commands}");
+        }
+    }
+}
+
+//= test C-3 3.4.1.3
+#[test]
+fn a_refund_is_the_acquirer_s_to_decide_whatever_a_visa_card_says() {
+    let profile = profile();
+    for name in ["visa-declined", "visa-online", "visa-phone-cdcvm"] {
+        for amount in [1250, 6000] {
+            let (ended, _) = tap_card(&profile, &Personality::built_in(name).unwrap(), REFUND, amount);
+            assert_eq!(ended, ending(OnlineRequest, NoCvm, None), "{name}, {amount}");
         }
     }
 }
@@ -108,19 +124,24 @@ fn profile() -> Arc<Profile> {
 }
 
 fn tap(profile: &Arc<Profile>, name: &str, minor_units: u64) -> Ending {
-    tap_card(profile, &Personality::built_in(name).unwrap(), minor_units).0
+    tap_card(profile, &Personality::built_in(name).unwrap(), PURCHASE, minor_units).0
 }
 
-/// Taps a card, presenting it again as often as it is asked for; also tells how many commands it was
-/// sent.
-fn tap_card(profile: &Arc<Profile>, personality: &Personality, minor_units: u64) -> (Ending, u32) {
+/// Taps a card for a transaction of this type, presenting it again as often as it is asked for; also tells how
+/// many commands it was sent.
+fn tap_card(
+    profile: &Arc<Profile>,
+    personality: &Personality,
+    transaction_type: u8,
+    minor_units: u64,
+) -> (Ending, u32) {
     let mut card = Card::new(personality);
     let transaction = Transaction {
         amount_authorised: Some(Amount::new(minor_units).unwrap()),
         amount_other: Some(Amount::ZERO),
         currency: [0x09, 0x78],
         currency_exponent: 2,
-        transaction_type: 0x00,
+        transaction_type,
         date: Date::from_bcd([0x26, 0x11, 0x24]).unwrap(),
         time: [0x12, 0x00, 0x00],
         sequence_counter: 1,
