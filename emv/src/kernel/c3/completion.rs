@@ -155,6 +155,11 @@ mod tests {
     fn the_card_comes_back_where_it_and_the_reader_know_what_for_and_the_issuer_is_asked() {
         let (by_reader, by_card) =
             (&[Ttq::ISSUER_UPDATE_PROCESSING_SUPPORTED], &[Ctq::ISSUER_UPDATE_PROCESSING_SUPPORTED]);
+        let without_ctq = || {
+            let mut context = context(by_reader);
+            context.online_required = true;
+            completed(context)
+        };
         let ended = |ttq: &[Bit<Ttq>], ctq: &[Bit<Ctq>], online| {
             let mut context = context(ttq).with_ctq(ctq);
             context.online_required = online;
@@ -165,7 +170,8 @@ mod tests {
         assert_eq!(outcome.online_response_data, Some(OnlineResponseData::EmvData));
         assert_eq!(outcome.ui_on_restart, Some(UiRequest::new(MessageId::PresentCardAgain, Status::ReadyToRead)));
         assert_eq!(outcome.field_off, Some(Duration::ZERO));
-        for outcome in [ended(&[], by_card, true), ended(by_reader, &[], true), ended(by_reader, by_card, false)] {
+        let others = [ended(&[], by_card, true), ended(by_reader, &[], true), ended(by_reader, by_card, false)];
+        for outcome in others.into_iter().chain([without_ctq()]) {
             assert_eq!((outcome.start, outcome.online_response_data), (None, None));
             assert_eq!((outcome.ui_on_restart, outcome.field_off), (None, None));
         }

@@ -205,6 +205,31 @@ mod tests {
         assert_eq!(used(TransactionKind::Purchase, GERMANY, nothing, &[cash]), Ok(false));
     }
 
+    //= test C-3 5.5.1.1, 5.5.1.3, 5.5.1.4
+    #[test]
+    fn a_card_without_ctq_prefers_nothing() {
+        let checks = Options { manual_cash_check: true, cashback_check: true, ..Options::default() };
+        let mut expired = context(&[]).with_cryptogram(CryptogramType::Tc);
+        let mut cash = context(&[]).with_cryptogram(CryptogramType::Arqc).with_options(checks);
+        cash.transaction.transaction_type = 0x01;
+        for context in [&mut expired, &mut cash] {
+            check(context).unwrap();
+            assert_eq!(context.indicators(), (false, true));
+        }
+    }
+
+    //= test C-3 5.5.1.4
+    #[test]
+    fn an_other_amount_of_zero_is_no_cashback() {
+        let checks = Options { cashback_check: true, ..Options::default() };
+        for (amount_other, is_checked) in [(None, false), (Some(Amount::ZERO), false), (Some(Amount::from(1)), true)] {
+            let mut context = context(&[]).with_cryptogram(CryptogramType::Arqc).with_options(checks);
+            context.transaction.amount_other = amount_other;
+            check(&mut context).unwrap();
+            assert_eq!(context.decline_required, is_checked, "{amount_other:?}");
+        }
+    }
+
     //= test C-3 5.5.1.3, 5.5.1.4
     #[test]
     fn what_the_merchant_has_not_enabled_is_not_checked() {

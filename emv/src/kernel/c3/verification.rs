@@ -105,6 +105,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_terminal_of_no_type_is_no_atm() {
+        let mut context = context(&[REQUIRED, SIGNATURE]);
+        context.database.remove(dict::TERMINAL_TYPE);
+        assert_eq!(selected(context), (Cvm::ObtainSignature, false, false));
+    }
+
     //= test C-3 3.4.1.3
     #[test]
     fn nobody_is_verified_for_a_refund() {
