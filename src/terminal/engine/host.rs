@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use emv::dict;
 use emv::fields::Amount;
 use emv::kernel::Cvm;
 use emv::tlv::Tlvs;
@@ -217,10 +218,11 @@ fn authorisation_request(open: &mut Open, online: &OnlineRequest) -> Option<Auth
     let record = outcome.data_record.as_ref()?;
     let objects = Tlvs::parse(record.as_bytes()).ok()?;
     let read = tap_result::read_card(record)?;
-    let aid = open.records.df_name().unwrap_or_default();
+    let (entry_mode, icc_data) = how_read(objects, open.records.df_name().unwrap_or_default());
     Some(AuthorisationRequest {
+        entry_mode,
         track2: read.track2,
-        icc_data: icc_data::from_data_record(objects, icc_data::wanted(aid)),
+        icc_data,
         ..request_of(open.transaction().request(), online, read.card)
     })
 }
@@ -241,5 +243,37 @@ fn request_of(request: &Request, online: &OnlineRequest, card: Card) -> Authoris
         track2: None,
         pin_block: None,
         icc_data: Zeroizing::default(),
+    }
+}
+
+/// How the card was read, and field 55 with it: only a chip gives a cryptogram, and what goes with one.
+fn how_read(data_record: Tlvs<'_>, aid: &[u8]) -> (EntryMode, Zeroizing<Vec<u8>>) {
+    match data_record.find(dict::APPLICATION_CRYPTOGRAM) {
+        Some(_) => (EntryMode::ContactlessChip, icc_data::from_data_record(data_record, icc_data::wanted(aid))),
+        None => (EntryMode::ContactlessMagneticStripe, Zeroizing::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use emv::tlv::Writer;
+
+    use super::*;
+
+    const MASTERCARD: [u8; 7] = [0xA0, 0x00, 0x00, 0x00, 0x04, 0x10, 0x10];
+
+    #[test]
+    fn a_cryptogram_tells_a_chip_from_a_stripe() {
+        let mut stripe = Writer::new();
+        stripe.put(dict::DF_NAME, &MASTERCARD);
+        let mut chip = stripe.clone();
+        chip.put(dict::APPLICATION_CRYPTOGRAM, &[0x11; 8]);
+        let read = |record: Writer| {
+            let record = record.into_bytes();
+            let (entry_mode, icc_data) = how_read(Tlvs::parse(&record).unwrap(), &MASTERCARD);
+            (entry_mode, icc_data.is_empty())
+        };
+        assert_eq!(read(stripe), (EntryMode::ContactlessMagneticStripe, true));
+        assert_eq!(read(chip), (EntryMode::ContactlessChip, false));
     }
 }
