@@ -120,16 +120,16 @@ fn enclosing(lines: &[&str], index: usize, reads: fn(&str) -> Option<String>) ->
 /// The name of the item that a line declares.
 fn declared(line: &str) -> Option<String> {
     const KEYWORDS: [&str; 9] = ["fn", "struct", "enum", "trait", "const", "static", "type", "mod", "macro_rules!"];
+    let line = line.strip_prefix("pub").map_or(line, |rest| match rest.strip_prefix('(') {
+        Some(whom) => whom.split_once(')').map_or("", |(_, rest)| rest),
+        None => rest,
+    });
     let mut words = line.split(|c: char| c.is_whitespace() || "(<:;{".contains(c)).filter(|word| !word.is_empty());
-    let keyword = words.find(|word| !is_before_a_keyword(word))?;
+    let keyword = words.find(|word| !["async", "default"].contains(word))?;
     let name = words.next().filter(|_| KEYWORDS.contains(&keyword))?;
     // `const fn name`
     let name = if name == "fn" { words.next()? } else { name };
     Some(name.to_owned())
-}
-
-fn is_before_a_keyword(word: &str) -> bool {
-    ["pub", "async", "crate)", "super)", "default"].contains(&word)
 }
 
 /// The type that a line opens the implementation of.
@@ -160,8 +160,9 @@ mod tests {
     #[test]
     fn a_marker_is_about_the_item_below_it() {
         let text = "//= B 3.1\n/// Says.\n#[must_use]\npub(super) fn a(b: u8) {}\n//= B 3.2\nconst TABLE: [u8; 1] = [1];\n\
-                    //= B 3.3\npub const fn c() {}\n//= B 3.4\n#[derive(Debug)]\nenum State {}";
-        assert_eq!(items(text), ["a", "TABLE", "c", "State"]);
+                    //= B 3.3\npub const fn c() {}\n//= B 3.4\n#[derive(Debug)]\nenum State {}\n\
+                    //= B 3.5\npub(in crate::kernel) async fn d() {}";
+        assert_eq!(items(text), ["a", "TABLE", "c", "State", "d"]);
     }
 
     #[test]
