@@ -24,6 +24,7 @@ mod fault;
 mod fdda;
 mod icc;
 mod issuer;
+mod modular;
 mod recovery;
 mod revocation;
 mod rsa;

@@ -1,13 +1,13 @@
 //! RSA public keys and the recovery function (EMV Book 2, Annex B2.1).
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
-use crypto_bigint::{BoxedUint, ConcatenatingMul, ConcatenatingSquare, Odd};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::Fault;
+use super::modular::Modulus;
 
 /// Why bytes are no public key that the book allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +67,7 @@ impl Exponent {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     modulus: Vec<u8>,
-    value: Odd<BoxedUint>,
+    value: Modulus,
     exponent: Exponent,
 }
 
@@ -89,7 +89,10 @@ impl PublicKey {
         if modulus[0] & 0x80 == 0 {
             return Err(InvalidKey::LeadingBit);
         }
-        let value = Odd::new(BoxedUint::from_be_slice_vartime(modulus)).into_option().ok_or(InvalidKey::Even)?;
+        if modulus[modulus.len() - 1] & 0x01 == 0 {
+            return Err(InvalidKey::Even);
+        }
+        let value = Modulus::from_be_bytes(modulus);
         Ok(PublicKey { modulus: modulus.to_vec(), value, exponent: Exponent::parse(exponent)? })
     }
 
@@ -110,26 +113,17 @@ impl PublicKey {
 
     /// The recovery function: `signature` to the power of the exponent, as many bytes as the
     /// modulus has (EMV Book 2, Annex B2.1.3).
-    ///
-    /// Everything here is public, so time may vary with the values. For the exponent 3, two
-    /// divisions cost less than setting up Montgomery's arithmetic; for 65537 it pays.
     pub(super) fn recover(&self, signature: &[u8]) -> Zeroizing<Vec<u8>> {
-        let modulus = self.value.as_nz_ref();
-        let signature = BoxedUint::from_be_slice_vartime(signature).rem_vartime(modulus);
-        let mut recovered = match self.exponent {
-            Exponent::Three => {
-                let square = signature.concatenating_square().rem_vartime(modulus);
-                square.concatenating_mul(&signature).rem_vartime(modulus)
-            }
-            Exponent::F4 => {
-                let base = BoxedMontyForm::new(signature, &BoxedMontyParams::new_vartime(self.value.clone()));
-                let power = (0..16).fold(base.clone(), |power, _| power.square());
-                power.mul(&base).retrieve()
-            }
+        let base = self.value.residue(signature);
+        let squares = match self.exponent {
+            Exponent::Three => 1,
+            Exponent::F4 => 16,
         };
-        let bytes = Zeroizing::new(recovered.to_be_bytes());
-        recovered.zeroize();
-        Zeroizing::new(bytes[bytes.len() - self.length()..].to_vec())
+        let power = (0..squares).fold(base.clone(), |power, _| self.value.square(&power));
+        let power = self.value.multiply(&power, &base);
+        let mut recovered = Zeroizing::new(vec![0; self.length()]);
+        power.write_be_bytes(&mut recovered);
+        recovered
     }
 }
 
@@ -143,7 +137,6 @@ impl fmt::Debug for PublicKey {
 mod tests {
     use super::super::testing::{CA, ICC, ISSUER};
     use super::*;
-    use alloc::vec;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
