@@ -38,7 +38,7 @@ pub(crate) fn in_source(path: &str, text: &str, markers: &mut Vec<Marker>, compl
             complaints.push(format!("{place}: the marker stands above nothing"));
             continue;
         };
-        if role == Role::Proves && !lines[index..marked].iter().any(|line| line.trim() == "#[test]") {
+        if role == Role::Proves && !lines[index..marked].iter().any(|line| is_test(line)) {
             complaints.push(format!("{place}: the marker of a test stands above something else"));
         }
         let item = item(&lines, marked);
@@ -87,6 +87,10 @@ fn ids_of(text: &str, place: &str, complaints: &mut Vec<String>) -> Vec<(String,
         }
     }
     ids
+}
+
+fn is_test(attribute: &str) -> bool {
+    ["#[test]", "#[tokio::test]"].contains(&attribute.trim())
 }
 
 /// Neither empty nor a comment nor an attribute.
