@@ -34,6 +34,7 @@ const ENDS: &[(&str, &str, &str, bool)] = &[
     ("several-applications", "approved", "", true),
     ("slow", "approved", "", true),
     ("torn", "approved", "", true),
+    ("torn-at-cryptogram", "approved", "", true),
     ("visa-declined", "declined", "DeclinedOffline", false),
     ("visa-expired", "declined", "DeclinedOffline", false),
     ("visa-offline-fdda", "approved", "", false),

@@ -5,20 +5,33 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
-use emv::Instant;
 use emv::fields::{Amount, Date};
+use emv::kernel::c2::{TornChange, TornLog};
 use emv::kernel::{Cvm, Decision, Event, OdaMethod, Outcome, Transaction, UnpredictableNumbers};
 use emv::profile::Profile;
 use emv::tap::{Autorun, Input, Output, Tap};
+use emv::tlv::Tlvs;
+use emv::{Instant, dict};
 use tender_sim::card::{Card, Personality};
 use tenderd::config::Config;
 
 use Cvm::{ConfirmationCodeVerified, NoCvm, ObtainSignature};
 use Decision::{Approved, Declined, EndApplication, OnlineRequest};
 
-/// Transaction Types.
-const PURCHASE: u8 = 0x00;
-const REFUND: u8 = 0x20;
+/// What is asked of a card.
+#[derive(Clone, Copy)]
+struct Asked {
+    transaction_type: u8,
+    minor_units: u64,
+}
+
+const fn purchase(minor_units: u64) -> Asked {
+    Asked { transaction_type: 0x00, minor_units }
+}
+
+const fn refund(minor_units: u64) -> Asked {
+    Asked { transaction_type: 0x20, minor_units }
+}
 
 /// How a tap ended: decision, cardholder verification, and whether a signature was verified, if one
 /// was looked at.
@@ -46,6 +59,7 @@ const ENDINGS: &[(&str, Ending, Ending)] = &[
     ("several-applications", ending(OnlineRequest, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
     ("slow", ending(OnlineRequest, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
     ("torn", ending(OnlineRequest, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, Some(true))),
+    ("torn-at-cryptogram", ending(OnlineRequest, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, Some(true))),
     ("visa-declined", ending(Declined, NoCvm, None), ending(Declined, NoCvm, None)),
     ("visa-expired", ending(Declined, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
     ("visa-offline-fdda", ending(Approved, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, None)),
@@ -95,12 +109,12 @@ fn a_card_that_leaves_at_any_command_ends_as_it_must_once_it_comes_back() {
     for (name, ending, _) in ENDINGS {
         let mut stays = Personality::built_in(name).unwrap();
         stays.torn_at = None;
-        let (_, commands) = tap_card(&profile, &stays, PURCHASE, 1250);
+        let commands = tap_card(&profile, &stays, purchase(1250)).commands;
         for number in 1..=commands {
             let mut leaves = stays.clone();
             leaves.torn_at = NonZeroU32::new(number);
-            let (ended, _) = tap_card(&profile, &leaves, PURCHASE, 1250);
-            assert_eq!(ended, *ending, "{name}, gone at command {number} of {commands}");
+            let tapped = tap_card(&profile, &leaves, purchase(1250));
+            assert_eq!(tapped.ending, *ending, "{name}, gone at command {number} of {commands}");
         }
     }
 }
@@ -111,10 +125,32 @@ fn a_refund_is_the_acquirer_s_to_decide_whatever_a_visa_card_says() {
     let profile = profile();
     for name in ["visa-declined", "visa-online", "visa-phone-cdcvm"] {
         for amount in [1250, 6000] {
-            let (ended, _) = tap_card(&profile, &Personality::built_in(name).unwrap(), REFUND, amount);
+            let ended = tap_card(&profile, &Personality::built_in(name).unwrap(), refund(amount)).ending;
             assert_eq!(ended, ending(OnlineRequest, NoCvm, None), "{name}, {amount}");
         }
     }
+}
+
+#[test]
+fn a_cryptogram_that_was_lost_is_given_once_more_when_the_card_comes_back() {
+    let profile = profile();
+    let tapped = tap_card(&profile, &Personality::built_in("torn-at-cryptogram").unwrap(), purchase(1250));
+    assert!(matches!(tapped.torn_changes[..], [TornChange::Added(_), TornChange::Settled(_)]));
+    assert_eq!(tapped.atc, Some([0, 1]), "the transaction that was torn");
+    assert_eq!(tapped.torn_log, TornLog::new());
+}
+
+#[test]
+fn a_cryptogram_that_was_lost_is_given_once_more_in_a_later_tap() {
+    let profile = profile();
+    let mut card = Card::new(&Personality::built_in("torn-at-cryptogram").unwrap());
+    let lost = present(&profile, &mut card, purchase(1250), TornLog::new(), 1).unwrap_err();
+    assert_eq!(lost.len(), 1);
+    let recovered = present(&profile, &mut card, purchase(1250), lost, 1).unwrap();
+    assert_eq!(recovered.atc, Some([0, 1]), "the transaction that was torn");
+    assert_eq!(recovered.torn_log, TornLog::new());
+    let next = present(&profile, &mut card, purchase(1250), recovered.torn_log, 1).unwrap();
+    assert_eq!(next.atc, Some([0, 3]), "a transaction of its own");
 }
 
 /// The terminal of the demo: floor limit 25.00, CVM limit 50.00, no PIN pad.
@@ -124,31 +160,48 @@ fn profile() -> Arc<Profile> {
 }
 
 fn tap(profile: &Arc<Profile>, name: &str, minor_units: u64) -> Ending {
-    tap_card(profile, &Personality::built_in(name).unwrap(), PURCHASE, minor_units).0
+    tap_card(profile, &Personality::built_in(name).unwrap(), purchase(minor_units)).ending
 }
 
-/// Taps a card for a transaction of this type, presenting it again as often as it is asked for; also tells how
-/// many commands it was sent.
-fn tap_card(
+/// What came of a tap.
+#[derive(Debug)]
+struct Tapped {
+    ending: Ending,
+    /// How many commands the card was sent.
+    commands: u32,
+    /// Which of its transactions the card decided, where the kernel tells.
+    atc: Option<[u8; 2]>,
+    torn_changes: Vec<TornChange>,
+    torn_log: TornLog,
+}
+
+/// Taps a card, presenting it again as often as it is asked for.
+fn tap_card(profile: &Arc<Profile>, personality: &Personality, asked: Asked) -> Tapped {
+    present(profile, &mut Card::new(personality), asked, TornLog::new(), u32::MAX).unwrap()
+}
+
+/// Taps a card that is presented so often, and no more: the tap is given up then, and what is left is
+/// the log of torn transactions.
+fn present(
     profile: &Arc<Profile>,
-    personality: &Personality,
-    transaction_type: u8,
-    minor_units: u64,
-) -> (Ending, u32) {
-    let mut card = Card::new(personality);
+    card: &mut Card,
+    asked: Asked,
+    mut torn_log: TornLog,
+    mut presentations: u32,
+) -> Result<Tapped, TornLog> {
     let transaction = Transaction {
-        amount_authorised: Some(Amount::new(minor_units).unwrap()),
+        amount_authorised: Some(Amount::new(asked.minor_units).unwrap()),
         amount_other: Some(Amount::ZERO),
         currency: [0x09, 0x78],
         currency_exponent: 2,
-        transaction_type,
+        transaction_type: asked.transaction_type,
         date: Date::from_bcd([0x26, 0x11, 0x24]).unwrap(),
         time: [0x12, 0x00, 0x00],
         sequence_counter: 1,
     };
     let numbers = UnpredictableNumbers::from_seed([7; 32]);
-    let mut tap = Tap::new(Arc::clone(profile), transaction, numbers, Autorun::No);
-    let (mut signature, mut commands) = (None, 0);
+    let mut tap = Tap::new(Arc::clone(profile), transaction, numbers, Autorun::No).with_torn_log(torn_log.clone());
+    let (mut signature, mut commands, mut torn_changes) = (None, 0, Vec::new());
     let now = Instant::default();
     loop {
         match tap.poll().expect("a tap wants something until it is finished") {
@@ -159,7 +212,9 @@ fn tap_card(
                     None => tap.handle(Input::CardLost, now),
                 }
             }
+            Output::Poll if presentations == 0 => return Err(torn_log),
             Output::Poll => {
+                presentations -= 1;
                 card.reset();
                 tap.handle(Input::CardPresent, now);
             }
@@ -168,8 +223,15 @@ fn tap_card(
                 assert!(matches!(method, OdaMethod::Cda | OdaMethod::Fdda));
                 signature = Some(result.is_ok());
             }
-            Output::Finished(Outcome { decision, cvm, .. }) => {
-                return (Ending { decision, cvm, signature }, commands);
+            Output::Record(Event::TornLog(change)) => {
+                torn_log.apply(&change);
+                torn_changes.push(change);
+            }
+            Output::Finished(Outcome { decision, cvm, data_record, .. }) => {
+                let objects = data_record.as_ref().and_then(|record| Tlvs::parse(record.as_bytes()).ok());
+                let atc = objects.and_then(|objects| objects.find(dict::ATC)?.try_into().ok());
+                let ending = Ending { decision, cvm, signature };
+                return Ok(Tapped { ending, commands, atc, torn_changes, torn_log });
             }
             _ => {}
         }

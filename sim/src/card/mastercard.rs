@@ -30,6 +30,10 @@ pub(super) const CDOL1: dol::List = &[
     (dict::MERCHANT_CATEGORY_CODE, 2),
 ];
 
+/// What the card asks the terminal for with RECOVER AC: what it was sent for the cryptogram that was
+/// lost.
+pub(super) const DRDOL: dol::List = &[(dict::UNPREDICTABLE_NUMBER, 4)];
+
 pub(super) fn aip(table: &ApplicationTable) -> Aip {
     let mut aip = Aip::default()
         .with(Aip::CARDHOLDER_VERIFICATION_SUPPORTED)
@@ -59,6 +63,9 @@ pub(super) fn application_data(table: &ApplicationTable) -> Vec<u8> {
         .put(dict::ISSUER_ACTION_CODE_DENIAL, &table.action_codes.denial)
         .put(dict::ISSUER_ACTION_CODE_ONLINE, &table.action_codes.online)
         .put(dict::ISSUER_ACTION_CODE_DEFAULT, &table.action_codes.default);
+    if table.recovers {
+        writer.put(dict::DRDOL, &dol::encode(DRDOL));
+    }
     if table.authentication == Authentication::Cda {
         writer.put(dict::SDA_TAG_LIST, &[dict::AIP.number() as u8]);
     }

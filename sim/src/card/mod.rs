@@ -50,6 +50,14 @@ struct Application {
     issued: Issued,
     /// Application Transaction Counter: how many transactions were begun.
     atc: u16,
+    /// The last cryptogram, where the card can give it once more.
+    last: Option<LastCryptogram>,
+}
+
+/// The answer to a GENERATE AC.
+struct LastCryptogram {
+    unpredictable_number: [u8; 4],
+    response: Vec<u8>,
 }
 
 /// The file that the last SELECT selected.
@@ -79,7 +87,7 @@ impl Card {
 
     /// A new card.
     pub fn new(personality: &Personality) -> Self {
-        let application = |application| Application { issued: Issued::new(application), atc: 0 };
+        let application = |application| Application { issued: Issued::new(application), atc: 0, last: None };
         Card {
             applications: personality.applications.iter().map(application).collect(),
             delay: Duration::from_millis(personality.delay_ms),
@@ -123,6 +131,7 @@ impl Card {
             (0x80, 0xA8) => self.get_processing_options(command),
             (0x80, 0xAE) => self.generate_ac(command),
             (0x80, 0xCA) => self.get_data(command),
+            (0x80, 0xD0) => self.recover_ac(command),
             (0x00 | 0x80, _) => Err(Status::INSTRUCTION_NOT_SUPPORTED),
             _ => Err(Status::CLASS_NOT_SUPPORTED),
         }
@@ -182,7 +191,7 @@ impl Card {
         let Some(Selected::Application(index, transaction @ None)) = &mut self.selected else {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         };
-        let Application { issued, atc } = &mut self.applications[*index];
+        let Application { issued, atc, .. } = &mut self.applications[*index];
         let template = Tlv::parse(command.data).map_err(|_| Status::INCORRECT_DATA)?;
         if template.tag != dict::COMMAND_TEMPLATE {
             return Err(Status::INCORRECT_DATA);
@@ -235,14 +244,39 @@ impl Card {
         let Some(Selected::Application(index, Some(transaction))) = &mut self.selected else {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         };
-        let issued = &self.applications[*index].issued;
+        let Application { issued, last, .. } = &mut self.applications[*index];
         if issued.application.scheme != Scheme::Mastercard || transaction.cryptogram_given {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         }
         let terminal = Values::parse(mastercard::CDOL1, command.data).ok_or(Status::WRONG_LENGTH)?;
         let response = mastercard::generate_ac(issued, transaction.atc, command.p1, terminal)?;
         transaction.cryptogram_given = true;
+        *last = issued.application.table.recovers.then(|| LastCryptogram {
+            unpredictable_number: terminal.array(dict::UNPREDICTABLE_NUMBER),
+            response: response.clone(),
+        });
         Ok(response)
+    }
+
+    /// RECOVER AC (EMV Contactless Book C-2, 5.6): the last cryptogram once more, to the terminal that
+    /// knows the number it was made for, in place of one of this transaction.
+    fn recover_ac(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        if (command.p1, command.p2) != (0x00, 0x00) {
+            return Err(Status::INCORRECT_P1_P2);
+        }
+        let Some(Selected::Application(index, Some(transaction))) = &mut self.selected else {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        };
+        let Application { issued, last, .. } = &self.applications[*index];
+        if !issued.application.table.recovers {
+            return Err(Status::INSTRUCTION_NOT_SUPPORTED);
+        }
+        let terminal = Values::parse(mastercard::DRDOL, command.data).ok_or(Status::WRONG_LENGTH)?;
+        let number: [u8; 4] = terminal.array(dict::UNPREDICTABLE_NUMBER);
+        let known = last.as_ref().filter(|last| !transaction.cryptogram_given && last.unpredictable_number == number);
+        let last = known.ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+        transaction.cryptogram_given = true;
+        Ok(last.response.clone())
     }
 
     /// GET DATA (EMV Book 3, 6.5.7) of the counters.

@@ -74,9 +74,9 @@ macro_rules! built_in {
 
 built_in! {
     "declined" "expired" "mastercard-offline-cda" "mastercard-online" "mastercard-online-cda"
-    "mastercard-phone-cdcvm" "refused-by-tac" "several-applications" "slow" "torn" "visa-declined" "visa-expired"
-    "visa-offline-fdda" "visa-online" "visa-online-cvn10" "visa-online-cvn17" "visa-phone-cdcvm" "visa-sda"
-    "visa-wrong-signature" "wrong-ca-index" "wrong-signature"
+    "mastercard-phone-cdcvm" "refused-by-tac" "several-applications" "slow" "torn" "torn-at-cryptogram"
+    "visa-declined" "visa-expired" "visa-offline-fdda" "visa-online" "visa-online-cvn10" "visa-online-cvn17"
+    "visa-phone-cdcvm" "visa-sda" "visa-wrong-signature" "wrong-ca-index" "wrong-signature"
 }
 
 impl Personality {
@@ -177,6 +177,8 @@ pub(super) struct ApplicationTable {
     pub(super) cvm: Vec<Cvm>,
     #[serde(default)]
     pub(super) on_device_cvm: bool,
+    #[serde(default)]
+    pub(super) recovers: bool,
     #[serde(default = "default::usage", deserialize_with = "usage")]
     pub(super) usage: Auc,
     #[serde(default)]
@@ -339,6 +341,9 @@ impl TryFrom<ApplicationTable> for Application {
         }
         if Scheme::of_pan(table.pan.digits()) != Some(scheme) {
             return Err(format!("pan: it is no number of {scheme:?}"));
+        }
+        if table.recovers && scheme != Scheme::Mastercard {
+            return Err(format!("recovers: {scheme:?} recovers no cryptogram"));
         }
         Ok(Application { scheme, version, table })
     }
@@ -507,6 +512,7 @@ cryptogram_version = "12"
             ("cryptogram_version = \"10\"", "cryptogram_version: Visa has no version 10"),
             ("authentication = \"cda\"", "authentication: Visa has no Cda"),
             ("pan = \"5413330089601034\"", "pan: it is no number of Visa"),
+            ("recovers = true", "recovers: Visa recovers no cryptogram"),
         ] {
             let error = error(line);
             assert!(error.starts_with("card.toml:2: [[application]]: ") && error.contains(reason), "{error}");

@@ -238,6 +238,32 @@ fn a_torn_card_leaves_at_its_command_and_comes_back_once() {
 }
 
 #[test]
+fn a_cryptogram_that_was_lost_is_given_once_more_for_the_number_it_was_made_for() {
+    const RECOVER_AC: &str = "80D00000041234567800";
+    let begin = |card: &mut Card| {
+        card.reset();
+        data(card, SELECT_MASTERCARD);
+        data(card, MASTERCARD_OPTIONS);
+    };
+    let mut recovers = card("torn-at-cryptogram");
+    recovers.torn_at = None;
+    begin(&mut recovers);
+    assert_eq!(status(&mut recovers, RECOVER_AC), 0x6985, "none was given");
+    let given = data(&mut recovers, &generate_ac("80"));
+    assert_eq!(status(&mut recovers, RECOVER_AC), 0x6985, "one in each transaction");
+    begin(&mut recovers);
+    assert_eq!(status(&mut recovers, "80D00000041234567900"), 0x6985, "another number");
+    assert_eq!(status(&mut recovers, "80D000000212345600"), 0x6700);
+    assert_eq!(status(&mut recovers, "80D00100041234567800"), 0x6A86);
+    assert_eq!(data(&mut recovers, RECOVER_AC), given);
+    assert_eq!(status(&mut recovers, &generate_ac("80")), 0x6985, "one in each transaction");
+
+    let mut other = card("mastercard-online-cda");
+    begin(&mut other);
+    assert_eq!(status(&mut other, RECOVER_AC), 0x6D00);
+}
+
+#[test]
 fn a_slow_card_takes_its_time_for_every_command() {
     let answer = card("slow").transmit(&crate::hex::decode(SELECT_PPSE).unwrap());
     assert_eq!(answer.delay, Duration::from_millis(400));
