@@ -59,6 +59,12 @@ pub(crate) struct IssuerKeys {
     /// Issuer Master Key for Application Cryptograms.
     #[serde(deserialize_with = "hex::deserialize")]
     pub(crate) ac_master_key: Key,
+    /// Issuer Master Key for the integrity of secure messaging.
+    #[serde(deserialize_with = "hex::deserialize")]
+    pub(crate) smi_master_key: Key,
+    /// Issuer Master Key for the dynamic code of magnetic stripe data.
+    #[serde(deserialize_with = "hex::deserialize")]
+    pub(crate) dynamic_code_master_key: Key,
     pub(crate) rsa: RsaKey,
 }
 

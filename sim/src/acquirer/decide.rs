@@ -18,6 +18,9 @@ const APPROVED: &str = "00";
 /// The response code for a cryptogram that is wrong.
 const CARD_AUTHENTICATION_FAILED: &str = "82";
 
+/// The issuers have one script at a time.
+const SCRIPT_IDENTIFIER: [u8; 4] = [0, 0, 0, 1];
+
 impl Desk {
     /// The answer, where the acquirer knows the message type; and what becomes of it.
     pub(super) fn decide(&self, request: &Message) -> (Decision, Option<Message>) {
@@ -89,6 +92,14 @@ impl Desk {
             let is_approved = matches!(decision.response.as_str(), APPROVED | "08" | "10");
             let mut issuer_data = Writer::new();
             issuer_data.put(dict::ISSUER_AUTHENTICATION_DATA, &verified.issuer_authentication_data(is_approved, code));
+            if !decision.script.is_empty() {
+                issuer_data.template(dict::ISSUER_SCRIPT_TEMPLATE_2, |template| {
+                    template.put(dict::ISSUER_SCRIPT_IDENTIFIER, &SCRIPT_IDENTIFIER);
+                    for command in decision.script.iter().filter_map(|command| verified.secure(command)) {
+                        template.put(dict::ISSUER_SCRIPT_COMMAND, &command);
+                    }
+                });
+            }
             answer.set(55, issuer_data.into_bytes());
         }
     }
@@ -126,13 +137,24 @@ fn reverse(ledger: &mut Ledger, reversal: &Message, is_allowed: bool) -> bool {
 
 /// Checks the cryptogram among the chip data, with the keys of the card's issuer.
 fn verify(request: &Message) -> (Cryptogram, Option<VerifiedCryptogram>) {
-    let Some(chip_data) = request.fields.get(&55) else { return (Cryptogram::Absent, None) };
+    let Some(chip_data) = request.fields.get(&55) else { return (verify_track(request), None) };
     let sequence_number = request.number(23).and_then(|number| number.try_into().ok()).unwrap_or(0);
     let verified = Tlvs::parse(chip_data)
         .ok()
         .zip(pan(request))
         .and_then(|(data, pan)| Issuer::of_pan(pan)?.verify(pan, sequence_number, |tag| data.find(tag)).ok());
     (if verified.is_some() { Cryptogram::Verified } else { Cryptogram::Wrong }, verified)
+}
+
+/// Checks the dynamic code of a contactless magnetic stripe, which stands in its Track 2.
+fn verify_track(request: &Message) -> Cryptogram {
+    let is_contactless = request.text(22).is_some_and(|entry_mode| entry_mode.starts_with("91"));
+    let issuer = pan(request).and_then(Issuer::of_pan).filter(|_| is_contactless);
+    match issuer.zip(request.text(35)).and_then(|(issuer, track_2)| issuer.verify_track_2(track_2)) {
+        Some(true) => Cryptogram::Verified,
+        Some(false) => Cryptogram::Wrong,
+        None => Cryptogram::Absent,
+    }
 }
 
 /// The account: field 2, or what stands before the separator of track 2.

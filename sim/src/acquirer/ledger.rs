@@ -42,10 +42,10 @@ pub struct Entry {
     pub is_reversed: bool,
 }
 
-/// What became of the card's cryptogram.
+/// What became of the card's cryptogram, or of the code in its magnetic stripe data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cryptogram {
-    /// The request has none: a magnetic stripe.
+    /// The request has none: a static magnetic stripe.
     Absent,
     /// It is the one this card computes over these data.
     Verified,

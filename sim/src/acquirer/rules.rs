@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::wire::Message;
+use crate::hex;
 
 /// Rules, tried in order: the first that matches a request decides. Where none does, the request is approved.
 #[derive(Debug, Clone, Deserialize)]
@@ -127,6 +129,9 @@ pub(super) struct Decision {
     pub(super) partial_percent: u64,
     /// Fields of the answer, by number, that differ from what the acquirer would say.
     fields: BTreeMap<String, String>,
+    /// Commands for the card, from its issuer: CLA, INS, P1, P2 and data. The MAC is added.
+    #[serde(deserialize_with = "commands")]
+    pub(super) script: Vec<Vec<u8>>,
     /// What becomes of the answer.
     pub(super) delivery: Delivery,
     /// How long the answer takes, milliseconds.
@@ -139,6 +144,7 @@ impl Default for Decision {
             response: "00".to_owned(),
             partial_percent: 50,
             fields: BTreeMap::new(),
+            script: Vec::new(),
             delivery: Delivery::Answer,
             delay_ms: 0,
         }
@@ -150,6 +156,13 @@ impl Decision {
     pub(super) fn fields(&self) -> impl Iterator<Item = (u8, &str)> {
         self.fields.iter().filter_map(|(number, value)| Some((number.parse().ok()?, value.as_str())))
     }
+}
+
+fn commands<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<u8>>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let command = |text: &String| hex::decode(text).filter(|command| command.len() >= 4);
+    let expected = || D::Error::custom("expected CLA, INS, P1, P2 and data in hexadecimal");
+    texts.iter().map(|text| command(text).ok_or_else(expected)).collect()
 }
 
 /// What becomes of an answer.
@@ -205,7 +218,13 @@ mod tests {
 
     #[test]
     fn a_word_that_no_rule_has_is_refused() {
-        for text in ["when.colour = 1", "then.answer = '00'", "then.delivery = 'pigeon'", "response = '00'"] {
+        for text in [
+            "when.colour = 1",
+            "then.answer = '00'",
+            "then.delivery = 'pigeon'",
+            "then.script = ['84']",
+            "response = '00'",
+        ] {
             assert!(Rules::parse(&format!("[[rule]]\n{text}")).is_err(), "{text}");
         }
         assert!(Rules::parse("[[rules]]").is_err());

@@ -130,6 +130,24 @@ fn a_wrong_cryptogram_is_declined() {
 }
 
 #[test]
+fn the_code_in_a_contactless_magnetic_stripe_is_checked() {
+    let mut line = Line::open();
+    let mut ask = |stan, entry_mode, code: u32| {
+        let mut request = message("0100", stan, 1250);
+        request.set(2, "5413330089601034");
+        request.set(22, entry_mode);
+        request.set(35, format!("5413330089601034=4912201000010899{code:03}4"));
+        line.ask(&request).text(39).unwrap().to_owned()
+    };
+    let right = (0..1000).find(|code| ask(*code, "911", *code) == "00").expect("one of a thousand is right");
+    assert_eq!(ask(1001, "911", (right + 1) % 1000), "82");
+    assert_eq!(ask(1002, "021", (right + 1) % 1000), "00", "a magnetic stripe that was swiped");
+    let ledger = line.acquirer.ledger();
+    let last: Vec<_> = ledger.entries.iter().rev().map(|entry| entry.cryptogram).take(3).collect();
+    assert_eq!(last, [Cryptogram::Absent, Cryptogram::Wrong, Cryptogram::Verified]);
+}
+
+#[test]
 fn an_echo_test_is_answered_and_what_is_no_message_is_counted() {
     let mut line = Line::open();
     line.stream.write_all(&[0, 1, 0xFF]).unwrap();

@@ -251,6 +251,35 @@ impl CryptogramVersion {
             }
         }
     }
+
+    /// Whether Issuer Authentication Data are the issuer's answer to this cryptogram: an ARPC over what stands
+    /// behind it. `value` gives what the session key is made from.
+    ///
+    /// # Errors
+    /// [`MissingData`] where `value` lacks that.
+    pub fn is_issuers<'v>(
+        &self,
+        icc_master_key: &Key,
+        value: impl Fn(Tag) -> Option<&'v [u8]>,
+        arqc: [u8; 8],
+        issuer_authentication_data: &[u8],
+    ) -> Result<bool, MissingData> {
+        let session_key = self.session_key(icc_master_key, value)?;
+        let method_1 = |key| match issuer_authentication_data.split_first_chunk::<8>() {
+            Some((arpc, &[a, b])) => arpc_method_1(key, arqc, [a, b]) == *arpc,
+            _ => false,
+        };
+        Ok(match self.response {
+            ResponseCryptogram::Method1 | ResponseCryptogram::Method1Mchip => method_1(icc_master_key),
+            ResponseCryptogram::Method1MchipSession => method_1(&session_key),
+            ResponseCryptogram::Method2 => match issuer_authentication_data.split_first_chunk::<4>() {
+                Some((arpc, &[a, b, c, d, ref proprietary @ ..])) => {
+                    arpc_method_2(&session_key, arqc, [a, b, c, d], proprietary) == *arpc
+                }
+                _ => false,
+            },
+        })
+    }
 }
 
 #[cfg(test)]
@@ -313,6 +342,24 @@ mod tests {
         assert_eq!(of(Scheme::Mastercard, "0110A040002C0000000000000000000007FF"), Some(0x10));
         assert_eq!(of(Scheme::Mastercard, "01"), None);
         assert_eq!(of(Scheme::Visa, "06017703A00000"), None);
+    }
+
+    #[test]
+    fn the_card_knows_its_issuer_s_answer_by_every_method() {
+        let master = Key::from_bytes([0x5A; 16]);
+        let value = |tag| match tag {
+            dict::ATC => Some(&[0x00, 0x1C][..]),
+            dict::UNPREDICTABLE_NUMBER => Some(&[0xAB; 4][..]),
+            _ => None,
+        };
+        for version in VERSIONS {
+            let session = version.session_key(&master, value).unwrap();
+            let mut data = version.issuer_authentication_data(&master, &session, [7; 8], true, *b"00");
+            let is_issuers = |data: &[u8], arqc| version.is_issuers(&master, value, arqc, data).unwrap();
+            assert!(is_issuers(&data, [7; 8]) && !is_issuers(&data, [8; 8]) && !is_issuers(&data[..7], [7; 8]));
+            *data.last_mut().unwrap() ^= 1;
+            assert!(!is_issuers(&data, [7; 8]), "{version:?}");
+        }
     }
 
     #[test]

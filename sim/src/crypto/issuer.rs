@@ -3,7 +3,8 @@
 use emv::dict;
 use emv::tlv::Tag;
 
-use super::{CryptogramVersion, Key, MissingData};
+use super::cvc3::is_cvc3_right;
+use super::{CryptogramVersion, Key, MissingData, ScriptedTransaction};
 use crate::Scheme;
 
 /// The issuer of all simulated cards of one scheme.
@@ -33,6 +34,9 @@ pub struct VerifiedCryptogram {
     icc_master_key: Key,
     session_key: Key,
     cryptogram: [u8; 8],
+    transaction: ScriptedTransaction,
+    /// The key of the transaction for scripts.
+    script_key: Key,
 }
 
 impl Issuer {
@@ -66,7 +70,17 @@ impl Issuer {
             return Err(VerifyError::WrongCryptogram);
         }
         let session_key = version.session_key(&icc_master_key, &value)?;
-        Ok(VerifiedCryptogram { version, icc_master_key, session_key, cryptogram })
+        let atc = object(dict::ATC)?.try_into().map_err(|_| MissingData(dict::ATC))?;
+        let transaction = ScriptedTransaction { atc, arqc: cryptogram };
+        let smi_master_key = version.icc_master_key(&self.scheme.keys().issuer.smi_master_key, pan, sequence_number);
+        let script_key = transaction.session_key(self.scheme, &smi_master_key);
+        Ok(VerifiedCryptogram { version, icc_master_key, session_key, cryptogram, transaction, script_key })
+    }
+
+    /// Checks the CVC3 in Track 2 of a magnetic stripe: whether it is the one that this card computes. Nothing where
+    /// the track holds none. `track_2` is as in field 35, with `=` or `D` for the separator.
+    pub fn verify_track_2(&self, track_2: &str) -> Option<bool> {
+        is_cvc3_right(&self.scheme.keys().issuer.dynamic_code_master_key, track_2)
     }
 }
 
@@ -75,8 +89,14 @@ impl VerifiedCryptogram {
     /// issuer approved or declined. `response_code` is the Authorisation Response Code, two ASCII
     /// digits.
     pub fn issuer_authentication_data(&self, approved: bool, response_code: [u8; 2]) -> Vec<u8> {
-        let VerifiedCryptogram { version, icc_master_key, session_key, cryptogram } = self;
+        let VerifiedCryptogram { version, icc_master_key, session_key, cryptogram, .. } = self;
         version.issuer_authentication_data(icc_master_key, session_key, *cryptogram, approved, response_code)
+    }
+
+    /// An issuer script command with the MAC that the card checks. `command` is CLA, INS, P1, P2 and the data;
+    /// nothing where it is too short or too long to be one.
+    pub fn secure(&self, command: &[u8]) -> Option<Vec<u8>> {
+        self.transaction.secure(&self.script_key, command)
     }
 }
 

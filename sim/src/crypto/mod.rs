@@ -1,14 +1,20 @@
 //! What an issuer and its cards compute with shared keys: master and session keys, Application
-//! Cryptograms, Authorisation Response Cryptograms (EMV Book 2, 8 and Annex A1).
+//! Cryptograms, Authorisation Response Cryptograms, secure messaging (EMV Book 2, 8, 9 and Annex A1),
+//! and the codes of magnetic stripe data.
 
 mod arpc;
 mod cryptogram;
+mod cvc3;
 mod derivation;
 mod issuer;
+mod secure_messaging;
 mod tdes;
 
 pub use arpc::{arpc_method_1, arpc_method_2};
 pub use cryptogram::{CryptogramVersion, MissingData};
+pub(crate) use cvc3::{blank_track_2, layout};
+pub use cvc3::{cvc3, icc_cvc3_key};
 pub use derivation::{common_session_key, icc_master_key_a, icc_master_key_b};
 pub use issuer::{Issuer, VerifiedCryptogram, VerifyError};
+pub use secure_messaging::{MAC_LENGTH, ScriptedTransaction};
 pub use tdes::{Key, Padding};
