@@ -5,18 +5,23 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
-use emv::fields::{Amount, Date};
+use emv::fields::{Amount, Date, Track2};
 use emv::kernel::c2::{TornChange, TornLog};
 use emv::kernel::{Cvm, Decision, Event, OdaMethod, Outcome, Transaction, UnpredictableNumbers};
 use emv::profile::Profile;
 use emv::tap::{Autorun, Input, Output, Tap};
-use emv::tlv::Tlvs;
+use emv::tlv::{Tlvs, Writer};
 use emv::{Instant, dict};
 use tender_sim::card::{Card, Personality};
+use tender_sim::crypto::Issuer;
 use tenderd::config::Config;
 
 use Cvm::{ConfirmationCodeVerified, NoCvm, ObtainSignature};
 use Decision::{Approved, Declined, EndApplication, OnlineRequest};
+
+/// What the issuer writes into a card, and how that is read.
+const PUT_DATA: &[u8] = &[0x04, 0xDA, 0x9F, 0x58, 0x05];
+const GET_DATA: &[u8] = &[0x80, 0xCA, 0x9F, 0x58, 0x00];
 
 /// What is asked of a card.
 #[derive(Clone, Copy)]
@@ -46,15 +51,28 @@ const fn ending(decision: Decision, cvm: Cvm, signature: Option<bool>) -> Ending
     Ending { decision, cvm: Some(cvm), signature }
 }
 
+/// The card can't be used, and nobody is verified for it.
+const FAILED: Ending = Ending { decision: EndApplication, cvm: None, signature: None };
+
 /// Each personality, below the floor limit of 25.00 and above the CVM limit of 50.00.
 #[rustfmt::skip]
 const ENDINGS: &[(&str, Ending, Ending)] = &[
     ("declined", ending(Declined, NoCvm, None), ending(Declined, ObtainSignature, None)),
     ("expired", ending(Declined, NoCvm, None), ending(Declined, ObtainSignature, None)),
+    ("malformed-afl", FAILED, FAILED),
+    ("malformed-answers", FAILED, FAILED),
+    ("malformed-length", FAILED, FAILED),
+    ("malformed-missing", FAILED, FAILED),
+    ("malformed-twice", FAILED, FAILED),
+    ("mastercard-mag-stripe", ending(OnlineRequest, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
     ("mastercard-offline-cda", ending(Approved, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, Some(true))),
     ("mastercard-online", ending(Declined, NoCvm, None), ending(Declined, ObtainSignature, None)),
     ("mastercard-online-cda", ending(OnlineRequest, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, Some(true))),
     ("mastercard-phone-cdcvm", ending(OnlineRequest, NoCvm, Some(true)), ending(OnlineRequest, ConfirmationCodeVerified, Some(true))),
+    ("mastercard-relay-altered", ending(EndApplication, NoCvm, Some(false)), ending(EndApplication, ObtainSignature, Some(false))),
+    ("mastercard-relay-resistance", ending(OnlineRequest, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, Some(true))),
+    ("mastercard-relayed", ending(Declined, NoCvm, None), ending(Declined, ObtainSignature, None)),
+    ("mastercard-see-phone", ending(OnlineRequest, NoCvm, Some(true)), ending(OnlineRequest, ConfirmationCodeVerified, Some(true))),
     ("refused-by-tac", ending(Declined, NoCvm, None), ending(Declined, ObtainSignature, None)),
     ("several-applications", ending(OnlineRequest, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
     ("slow", ending(OnlineRequest, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
@@ -62,6 +80,7 @@ const ENDINGS: &[(&str, Ending, Ending)] = &[
     ("torn-at-cryptogram", ending(OnlineRequest, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, Some(true))),
     ("visa-declined", ending(Declined, NoCvm, None), ending(Declined, NoCvm, None)),
     ("visa-expired", ending(Declined, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
+    ("visa-issuer-update", ending(OnlineRequest, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
     ("visa-offline-fdda", ending(Approved, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, None)),
     ("visa-online", ending(OnlineRequest, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
     ("visa-online-cvn10", ending(OnlineRequest, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
@@ -153,6 +172,14 @@ fn a_cryptogram_that_was_lost_is_given_once_more_in_a_later_tap() {
     assert_eq!(next.atc, Some([0, 3]), "a transaction of its own");
 }
 
+#[test]
+fn a_card_that_is_presented_again_gets_what_its_issuer_sends() {
+    let mut card = Card::new(&Personality::built_in("visa-issuer-update").unwrap());
+    let tapped = present(&profile(), &mut card, purchase(1250), TornLog::new(), 2).unwrap();
+    assert_eq!(tapped.script_results, [0x20, 0, 0, 0, 1]);
+    assert_eq!(card.transmit(GET_DATA).response.unwrap(), [0x9F, 0x58, 0x01, 0x05, 0x90, 0x00]);
+}
+
 /// The terminal of the demo: floor limit 25.00, CVM limit 50.00, no PIN pad.
 fn profile() -> Arc<Profile> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/tenderd.toml");
@@ -173,6 +200,8 @@ struct Tapped {
     atc: Option<[u8; 2]>,
     torn_changes: Vec<TornChange>,
     torn_log: TornLog,
+    /// What became of the issuer's script.
+    script_results: Vec<u8>,
 }
 
 /// Taps a card, presenting it again as often as it is asked for.
@@ -201,16 +230,30 @@ fn present(
     };
     let numbers = UnpredictableNumbers::from_seed([7; 32]);
     let mut tap = Tap::new(Arc::clone(profile), transaction, numbers, Autorun::No).with_torn_log(torn_log.clone());
-    let (mut signature, mut commands, mut torn_changes) = (None, 0, Vec::new());
-    let now = Instant::default();
+    let (mut signature, mut commands, mut torn_changes, mut script_results) = (None, 0, Vec::new(), Vec::new());
+    let (mut awaited, mut deadline) = (None, None);
+    let mut now = Instant::default();
     loop {
-        match tap.poll().expect("a tap wants something until it is finished") {
+        let Some(output) = tap.poll() else {
+            now = deadline.take().expect("a tap wants something until it is finished");
+            tap.handle(Input::Deadline, now);
+            continue;
+        };
+        match output {
             Output::Transmit(command) => {
                 commands += 1;
-                match card.transmit(&command.to_bytes()).response {
+                let answer = card.transmit(&command.to_bytes());
+                now = now + answer.delay;
+                match answer.response {
                     Some(response) => tap.handle(Input::Response(&response), now),
                     None => tap.handle(Input::CardLost, now),
                 }
+            }
+            Output::Wait(moment) => deadline = Some(moment),
+            Output::AwaitOnlineResponse(outcome) => {
+                let answer = issuer_data(&outcome);
+                awaited = Some(outcome);
+                tap.handle(Input::OnlineResponse(Some(&answer)), now);
             }
             Output::Poll if presentations == 0 => return Err(torn_log),
             Output::Poll => {
@@ -227,13 +270,32 @@ fn present(
                 torn_log.apply(&change);
                 torn_changes.push(change);
             }
-            Output::Finished(Outcome { decision, cvm, data_record, .. }) => {
+            Output::Record(Event::IssuerScriptResults(results)) => script_results = results,
+            Output::Finished(outcome) => {
+                // What the issuer decided stands, whatever the card makes of it.
+                let Outcome { decision, cvm, data_record, .. } = awaited.unwrap_or(outcome);
                 let objects = data_record.as_ref().and_then(|record| Tlvs::parse(record.as_bytes()).ok());
                 let atc = objects.and_then(|objects| objects.find(dict::ATC)?.try_into().ok());
                 let ending = Ending { decision, cvm, signature };
-                return Ok(Tapped { ending, commands, atc, torn_changes, torn_log });
+                return Ok(Tapped { ending, commands, atc, torn_changes, torn_log, script_results });
             }
             _ => {}
         }
     }
+}
+
+/// What the issuer has for the card: the answer to its cryptogram, and a new limit.
+fn issuer_data(outcome: &Outcome) -> Vec<u8> {
+    let record = outcome.data_record.as_ref().expect("a request has its data");
+    let objects = Tlvs::parse(record.as_bytes()).unwrap();
+    let pan = objects.find(dict::TRACK_2_EQUIVALENT_DATA).map(|track| Track2::try_from(track).unwrap().pan().clone());
+    let pan = pan.expect("a Visa card gives its track");
+    let issuer = Issuer::of_pan(pan.digits()).unwrap().verify(pan.digits(), 1, |tag| objects.find(tag)).unwrap();
+    let mut data = Writer::new();
+    data.put(dict::ISSUER_AUTHENTICATION_DATA, &issuer.issuer_authentication_data(true, *b"00"));
+    data.template(dict::ISSUER_SCRIPT_TEMPLATE_2, |script| {
+        script.put(dict::ISSUER_SCRIPT_IDENTIFIER, &[0, 0, 0, 1]);
+        script.put(dict::ISSUER_SCRIPT_COMMAND, &issuer.secure(PUT_DATA).unwrap());
+    });
+    data.into_bytes()
 }

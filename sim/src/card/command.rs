@@ -39,8 +39,12 @@ pub(super) struct Status(pub(super) [u8; 2]);
 
 impl Status {
     pub(super) const SUCCESS: Self = Status([0x90, 0x00]);
+    pub(super) const SELECTED_FILE_INVALIDATED: Self = Status([0x62, 0x83]);
+    pub(super) const AUTHENTICATION_FAILED: Self = Status([0x63, 0x00]);
     pub(super) const WRONG_LENGTH: Self = Status([0x67, 0x00]);
     pub(super) const CONDITIONS_NOT_SATISFIED: Self = Status([0x69, 0x85]);
+    pub(super) const SECURE_MESSAGING_MISSING: Self = Status([0x69, 0x87]);
+    pub(super) const SECURE_MESSAGING_INCORRECT: Self = Status([0x69, 0x88]);
     pub(super) const INCORRECT_DATA: Self = Status([0x6A, 0x80]);
     pub(super) const FILE_NOT_FOUND: Self = Status([0x6A, 0x82]);
     pub(super) const RECORD_NOT_FOUND: Self = Status([0x6A, 0x83]);

@@ -8,7 +8,7 @@ use emv::fields::Aip;
 use emv::tlv::{Tag, Writer};
 
 use super::personality::{Application, ApplicationTable, Authentication};
-use super::{dol, mastercard, visa};
+use super::{dol, mag_stripe, mastercard, visa};
 use crate::Scheme;
 use crate::ca::{SignedDataFormat, certify_icc, sign_dynamic_data, sign_static_data};
 use crate::crypto::Key;
@@ -28,8 +28,12 @@ pub(super) struct Issued {
     pub(super) records: BTreeMap<Place, Vec<u8>>,
     /// ICC Master Key for Application Cryptograms.
     pub(super) master_key: Key,
+    /// ICC Master Key for the integrity of secure messaging.
+    pub(super) smi_master_key: Key,
 }
 
+/// The file of the mag-stripe profile.
+const MAG_STRIPE_FILE: u8 = 1;
 /// The file with the application's data, which are signed.
 const DATA_FILE: u8 = 2;
 /// The file with the certificates.
@@ -45,13 +49,18 @@ impl Issued {
         let table = &application.table;
         let (aip, pdol, data) = match application.scheme {
             Scheme::Visa => (visa::aip(table), Some(visa::PDOL), visa::application_data(table)),
+            Scheme::Mastercard if table.mag_stripe => {
+                (mag_stripe::aip(table), None, Some(mag_stripe::application_data(table)))
+            }
             Scheme::Mastercard => (mastercard::aip(table), None, Some(mastercard::application_data(table))),
         };
+        let data = data.map(|data| table.fault.spoil(&data));
+        let data_file = if table.mag_stripe { MAG_STRIPE_FILE } else { DATA_FILE };
         let authenticated = table.authentication != Authentication::None;
 
         let mut files = Vec::new();
         if let Some(data) = &data {
-            files.push((DATA_FILE, vec![data.clone()]));
+            files.push((data_file, vec![data.clone()]));
         }
         if authenticated {
             let static_data = [data.as_deref().unwrap_or_default(), aip.as_bytes()].concat();
@@ -60,7 +69,7 @@ impl Issued {
         let mut afl = Vec::new();
         let mut records = BTreeMap::new();
         for (sfi, contents) in files {
-            let signed = u8::from(authenticated && sfi == DATA_FILE);
+            let signed = u8::from(authenticated && sfi == data_file);
             afl.extend([sfi << 3, 1, contents.len() as u8, signed]);
             records.extend((1..).zip(contents).map(|(number, content)| ((sfi, number), record(&content))));
         }
@@ -69,13 +78,15 @@ impl Issued {
             afl.extend([sfi << 3, number, number, 0]);
         }
 
-        let issuer_key = &application.scheme.keys().issuer.ac_master_key;
+        let issuer = &application.scheme.keys().issuer;
+        let icc_master_key = |key| application.version.icc_master_key(key, table.pan.digits(), table.sequence_number);
         Issued {
-            fci: fci(table, pdol),
+            fci: table.fault.spoil(&fci(table, pdol)),
             aip,
             afl,
             records,
-            master_key: application.version.icc_master_key(issuer_key, table.pan.digits(), table.sequence_number),
+            master_key: icc_master_key(&issuer.ac_master_key),
+            smi_master_key: icc_master_key(&issuer.smi_master_key),
             application: application.clone(),
         }
     }
@@ -96,6 +107,13 @@ impl Issued {
     /// Eight bytes that nobody without the card's key can foresee, other ones for each transaction.
     pub(super) fn dynamic_number(&self, atc: [u8; 2]) -> [u8; 8] {
         self.master_key.encrypt([0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, atc[0], atc[1]])
+    }
+
+    /// Four bytes that nobody without the card's key can foresee, other ones for each number of the terminal's.
+    pub(super) fn device_entropy(&self, terminal: [u8; 4], atc: [u8; 2]) -> [u8; 4] {
+        let [a, b, c, d] = terminal;
+        let [e0, e1, e2, e3, ..] = self.master_key.encrypt([0xFE, 0xFE, a, b, c, d, atc[0], atc[1]]);
+        [e0, e1, e2, e3]
     }
 }
 

@@ -1,7 +1,6 @@
 //! A Mastercard card: GENERATE AC decides the transaction (EMV Book 3, 9; EMV Contactless Book C-2).
 
 use emv::dict;
-use emv::fields::c2::PosCardholderInteractionInformation;
 use emv::fields::{Aip, CryptogramInformationData, CryptogramType, ReferenceControlParameter};
 use emv::tlv::Writer;
 use sha1::{Digest, Sha1};
@@ -11,6 +10,9 @@ use super::data;
 use super::dol::{self, Values};
 use super::issued::Issued;
 use super::personality::{ApplicationTable, Authentication, Cvm, Decision};
+use super::phone::Holder;
+use super::recovery;
+use super::relay_resistance::Exchange;
 use crate::ca::SignedDataFormat;
 
 /// What the card asks the terminal for with GENERATE AC.
@@ -30,9 +32,14 @@ pub(super) const CDOL1: dol::List = &[
     (dict::MERCHANT_CATEGORY_CODE, 2),
 ];
 
-/// What the card asks the terminal for with RECOVER AC: what it was sent for the cryptogram that was
-/// lost.
-pub(super) const DRDOL: dol::List = &[(dict::UNPREDICTABLE_NUMBER, 4)];
+/// The transaction that a cryptogram is for.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) atc: [u8; 2],
+    pub(super) holder: Holder,
+    /// What was exchanged, where the terminal ran the relay resistance protocol.
+    pub(super) relay_resistance: Option<&'a Exchange>,
+}
 
 pub(super) fn aip(table: &ApplicationTable) -> Aip {
     let mut aip = Aip::default()
@@ -41,6 +48,7 @@ pub(super) fn aip(table: &ApplicationTable) -> Aip {
         .with(Aip::C2_EMV_MODE_SUPPORTED);
     aip.put(Aip::CDA_SUPPORTED, table.authentication == Authentication::Cda);
     aip.put(Aip::C2_ON_DEVICE_CVM_SUPPORTED, table.on_device_cvm);
+    aip.put(Aip::C2_RELAY_RESISTANCE_SUPPORTED, table.relay_resistance.is_some());
     aip
 }
 
@@ -64,7 +72,7 @@ pub(super) fn application_data(table: &ApplicationTable) -> Vec<u8> {
         .put(dict::ISSUER_ACTION_CODE_ONLINE, &table.action_codes.online)
         .put(dict::ISSUER_ACTION_CODE_DEFAULT, &table.action_codes.default);
     if table.recovers {
-        writer.put(dict::DRDOL, &dol::encode(DRDOL));
+        writer.put(dict::DRDOL, &dol::encode(recovery::DRDOL));
     }
     if table.authentication == Authentication::Cda {
         writer.put(dict::SDA_TAG_LIST, &[dict::AIP.number() as u8]);
@@ -92,16 +100,22 @@ pub(super) fn processing_options(card: &Issued) -> Vec<u8> {
     writer.into_bytes()
 }
 
-/// Carries out GENERATE AC for the transaction that `atc` counts. `p1` says what the terminal wants.
-pub(super) fn generate_ac(card: &Issued, atc: [u8; 2], p1: u8, terminal: Values<'_>) -> Result<Vec<u8>, Status> {
+/// Carries out GENERATE AC. `p1` says what the terminal wants.
+pub(super) fn generate_ac(
+    card: &Issued,
+    circumstances: Circumstances<'_>,
+    p1: u8,
+    terminal: Values<'_>,
+) -> Result<Vec<u8>, Status> {
+    let Circumstances { atc, holder, relay_resistance } = circumstances;
     let table = &card.application.table;
     let asked = ReferenceControlParameter::from_bytes([p1]);
-    let cryptogram_type = decide(table, asked.cryptogram_type(), terminal).ok_or(Status::INCORRECT_P1_P2)?;
+    let cryptogram_type = decide(table, holder, asked.cryptogram_type(), terminal).ok_or(Status::INCORRECT_P1_P2)?;
     let combined = asked.has(ReferenceControlParameter::CDA_REQUESTED)
         && table.authentication == Authentication::Cda
         && cryptogram_type != CryptogramType::Aac;
 
-    let iad = issuer_application_data(card, cryptogram_type, combined, terminal);
+    let iad = issuer_application_data(card, holder, cryptogram_type, combined, terminal);
     let cid = CryptogramInformationData::new(cryptogram_type);
     let cryptogram = card.cryptogram(|tag| match tag {
         dict::AIP => Some(card.aip.as_bytes()),
@@ -114,10 +128,8 @@ pub(super) fn generate_ac(card: &Issued, atc: [u8; 2], p1: u8, terminal: Values<
     head.put(dict::CRYPTOGRAM_INFORMATION_DATA, cid.as_bytes()).put(dict::ATC, &atc);
     let mut tail = Writer::new();
     tail.put(dict::ISSUER_APPLICATION_DATA, &iad);
-    if table.on_device_cvm {
-        let verified =
-            PosCardholderInteractionInformation::default().with(PosCardholderInteractionInformation::OD_CVM_SUCCESSFUL);
-        tail.put(dict::POS_CARDHOLDER_INTERACTION_INFORMATION, verified.as_bytes());
+    if let Some(interaction) = holder.interaction() {
+        tail.put(dict::POS_CARDHOLDER_INTERACTION_INFORMATION, interaction.as_bytes());
     }
     let (head, tail) = (head.into_bytes(), tail.into_bytes());
 
@@ -125,7 +137,8 @@ pub(super) fn generate_ac(card: &Issued, atc: [u8; 2], p1: u8, terminal: Values<
     if combined {
         // What the terminal sent, and all of the answer but the signature itself (EMV Book 2, 6.6.1).
         let hash = Sha1::new().chain_update(terminal.as_bytes()).chain_update(&head).chain_update(&tail).finalize();
-        let dynamic_data = [&[8][..], &card.dynamic_number(atc), cid.as_bytes(), &cryptogram, &hash].concat();
+        let mut dynamic_data = [&[8][..], &card.dynamic_number(atc), cid.as_bytes(), &cryptogram, &hash].concat();
+        dynamic_data.extend(relay_resistance.map(|exchange| exchange.signed(card)).iter().flatten());
         let unpredictable_number: [u8; 4] = terminal.array(dict::UNPREDICTABLE_NUMBER);
         let signature = card.sign(SignedDataFormat::Dynamic, &dynamic_data, &unpredictable_number);
         proof.put(dict::SIGNED_DYNAMIC_APPLICATION_DATA, &signature);
@@ -139,9 +152,15 @@ pub(super) fn generate_ac(card: &Issued, atc: [u8; 2], p1: u8, terminal: Values<
 
 /// Which cryptogram: never a stronger one than the terminal asks for (EMV Book 3, 9.3); nothing where
 /// what it asks for does not exist.
-fn decide(table: &ApplicationTable, asked: CryptogramType, terminal: Values<'_>) -> Option<CryptogramType> {
+fn decide(
+    table: &ApplicationTable,
+    holder: Holder,
+    asked: CryptogramType,
+    terminal: Values<'_>,
+) -> Option<CryptogramType> {
     match (asked, table.decision) {
         (CryptogramType::Rfu, _) => None,
+        _ if holder.must_act() => Some(CryptogramType::Aac),
         (CryptogramType::Aac, _) | (_, Decision::Decline) => Some(CryptogramType::Aac),
         (CryptogramType::Tc, Decision::Offline) if data::within_offline_limit(table, terminal) => {
             Some(CryptogramType::Tc)
@@ -154,6 +173,7 @@ fn decide(table: &ApplicationTable, asked: CryptogramType, terminal: Values<'_>)
 /// verification results (6), data authentication code (2), counters (8).
 fn issuer_application_data(
     card: &Issued,
+    holder: Holder,
     cryptogram_type: CryptogramType,
     combined: bool,
     terminal: Values<'_>,
@@ -173,7 +193,7 @@ fn issuer_application_data(
     iad[0] = 0x01;
     iad[1] = card.application.version.number;
     iad[2] = SECOND_CRYPTOGRAM_NOT_REQUESTED | first_cryptogram;
-    if table.on_device_cvm {
+    if holder == Holder::Verified {
         iad[2] |= PIN_VERIFIED_ON_DEVICE;
     } else {
         iad[5] |= OFFLINE_PIN_NOT_PERFORMED;

@@ -8,10 +8,16 @@ mod command;
 mod data;
 mod dol;
 mod issued;
+mod issuer_update;
+mod mag_stripe;
 mod mastercard;
 mod personality;
+mod phone;
+mod recovery;
+mod relay_resistance;
 mod visa;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -22,7 +28,12 @@ use emv::tlv::{Tag, Tlv, Writer};
 use self::command::{Command, Status};
 use self::dol::Values;
 use self::issued::{DYNAMIC_RECORD, Issued};
+use self::issuer_update::IssuerUpdate;
+use self::mastercard::Circumstances;
 pub use self::personality::{Personality, PersonalityError};
+use self::phone::Holder;
+use self::recovery::LastCryptogram;
+use self::relay_resistance::Exchange;
 use crate::Scheme;
 
 /// A card. It keeps its transaction counters as long as it lives, in the field and out of it.
@@ -30,6 +41,8 @@ pub struct Card {
     applications: Vec<Application>,
     delay: Duration,
     torn_at: Option<NonZeroU32>,
+    /// What it answers in place of what it would, by the number of the command.
+    answers: BTreeMap<u32, Vec<u8>>,
     /// Torn off: it hears nothing until it enters the field again.
     gone: bool,
     /// Commands since the card entered the field.
@@ -50,14 +63,10 @@ struct Application {
     issued: Issued,
     /// Application Transaction Counter: how many transactions were begun.
     atc: u16,
+    holder: Holder,
     /// The last cryptogram, where the card can give it once more.
     last: Option<LastCryptogram>,
-}
-
-/// The answer to a GENERATE AC.
-struct LastCryptogram {
-    unpredictable_number: [u8; 4],
-    response: Vec<u8>,
+    issuer_update: IssuerUpdate,
 }
 
 /// The file that the last SELECT selected.
@@ -73,6 +82,8 @@ struct Transaction {
     atc: [u8; 2],
     /// The record that holds what was signed in this transaction.
     dynamic_record: Option<Vec<u8>>,
+    /// What was exchanged last in the relay resistance protocol.
+    relay_resistance: Option<Exchange>,
     /// Whether the cryptogram was given: there is one in each transaction.
     cryptogram_given: bool,
 }
@@ -87,11 +98,11 @@ impl Card {
 
     /// A new card.
     pub fn new(personality: &Personality) -> Self {
-        let application = |application| Application { issued: Issued::new(application), atc: 0, last: None };
         Card {
-            applications: personality.applications.iter().map(application).collect(),
+            applications: personality.applications.iter().map(Application::new).collect(),
             delay: Duration::from_millis(personality.delay_ms),
             torn_at: personality.torn_at,
+            answers: personality.answers.clone(),
             gone: false,
             commands: 0,
             selected: None,
@@ -103,6 +114,7 @@ impl Card {
         self.gone = false;
         self.commands = 0;
         self.selected = None;
+        self.applications.iter_mut().for_each(|application| application.holder.present());
     }
 
     /// Carries out a command APDU. Once torn off, the card answers nothing more until
@@ -112,26 +124,43 @@ impl Card {
             return Answer { response: None, delay: Duration::ZERO };
         }
         self.commands += 1;
-        let response = match self.carry_out(command) {
+        let delay = self.delay + self.processing_time(command);
+        let carried_out = match self.carry_out(command) {
             Ok(data) => [&data[..], &Status::SUCCESS.0].concat(),
             Err(status) => status.0.to_vec(),
         };
+        let response = self.answers.get(&self.commands).cloned().unwrap_or(carried_out);
         self.gone = self.torn_at.is_some_and(|number| number.get() == self.commands);
         if self.gone {
             self.torn_at = None;
         }
-        Answer { response: (!self.gone).then_some(response), delay: self.delay }
+        Answer { response: (!self.gone).then_some(response), delay }
+    }
+
+    /// What a command takes beside what every command does.
+    fn processing_time(&self, command: &[u8]) -> Duration {
+        match (&self.selected, command) {
+            (Some(Selected::Application(index, Some(_))), [0x80, 0xEA, ..]) => {
+                let times = self.applications[*index].issued.application.table.relay_resistance;
+                times.map_or(Duration::ZERO, |times| times.delay())
+            }
+            _ => Duration::ZERO,
+        }
     }
 
     fn carry_out(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Status> {
         let command = Command::parse(bytes)?;
         match (command.cla, command.ins) {
+            (0x00, 0x82) => self.external_authenticate(command),
             (0x00, 0xA4) => self.select(command),
             (0x00, 0xB2) => self.read_record(command),
+            (0x04, 0xDA) | (0x84, 0x18 | 0x1E) => self.issuer_script(command),
+            (0x80, 0x2A) => self.compute_cryptographic_checksum(command),
             (0x80, 0xA8) => self.get_processing_options(command),
             (0x80, 0xAE) => self.generate_ac(command),
             (0x80, 0xCA) => self.get_data(command),
             (0x80, 0xD0) => self.recover_ac(command),
+            (0x80, 0xEA) => self.exchange_relay_resistance_data(command),
             (0x00 | 0x80, _) => Err(Status::INSTRUCTION_NOT_SUPPORTED),
             _ => Err(Status::CLASS_NOT_SUPPORTED),
         }
@@ -158,7 +187,8 @@ impl Card {
         let found = (first..self.applications.len()).find(|index| named(&self.applications[*index]));
         // What was selected before is so no longer, whether or not something is found.
         self.selected = found.map(|index| Selected::Application(index, None));
-        found.map(|index| self.applications[index].issued.fci.clone()).ok_or(Status::FILE_NOT_FOUND)
+        let Application { issued, issuer_update, .. } = &self.applications[found.ok_or(Status::FILE_NOT_FOUND)?];
+        if issuer_update.is_blocked() { Err(Status::SELECTED_FILE_INVALIDATED) } else { Ok(issued.fci.clone()) }
     }
 
     /// The answer to SELECT of the PPSE: an entry for each application (EMV Contactless Book B, 3.3.2).
@@ -191,7 +221,10 @@ impl Card {
         let Some(Selected::Application(index, transaction @ None)) = &mut self.selected else {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         };
-        let Application { issued, atc, .. } = &mut self.applications[*index];
+        let Application { issued, atc, issuer_update, .. } = &mut self.applications[*index];
+        if issuer_update.is_blocked() {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
         let template = Tlv::parse(command.data).map_err(|_| Status::INCORRECT_DATA)?;
         if template.tag != dict::COMMAND_TEMPLATE {
             return Err(Status::INCORRECT_DATA);
@@ -207,12 +240,42 @@ impl Card {
         let (response, dynamic_record) = match issued.application.scheme {
             Scheme::Visa => {
                 let processed = visa::process(issued, atc_bytes, terminal)?;
+                issuer_update.begin(processed.awaited);
                 (processed.response, processed.dynamic_record)
             }
             Scheme::Mastercard => (mastercard::processing_options(issued), None),
         };
         *atc = next;
-        *transaction = Some(Transaction { atc: atc_bytes, dynamic_record, cryptogram_given: false });
+        *transaction =
+            Some(Transaction { atc: atc_bytes, dynamic_record, relay_resistance: None, cryptogram_given: false });
+        Ok(issued.application.table.fault.spoil(&response))
+    }
+
+    /// The application that is selected, and the transaction that has begun.
+    fn under_way(&mut self) -> Result<(&mut Application, &mut Transaction), Status> {
+        match &mut self.selected {
+            Some(Selected::Application(index, Some(transaction))) => Ok((&mut self.applications[*index], transaction)),
+            _ => Err(Status::CONDITIONS_NOT_SATISFIED),
+        }
+    }
+
+    /// The application that is selected.
+    fn application(&mut self) -> Result<&mut Application, Status> {
+        match &self.selected {
+            Some(Selected::Application(index, _)) => Ok(&mut self.applications[*index]),
+            _ => Err(Status::CONDITIONS_NOT_SATISFIED),
+        }
+    }
+
+    /// EXCHANGE RELAY RESISTANCE DATA, as often as the terminal likes before the cryptogram (EMV Contactless
+    /// Book C-2, 5.3).
+    fn exchange_relay_resistance_data(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        let (Application { issued, .. }, transaction) = self.under_way()?;
+        if transaction.cryptogram_given {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        let (response, exchange) = Exchange::run(issued, transaction.atc, command)?;
+        transaction.relay_resistance = Some(exchange);
         Ok(response)
     }
 
@@ -241,57 +304,94 @@ impl Card {
         if command.p2 != 0x00 {
             return Err(Status::INCORRECT_P1_P2);
         }
-        let Some(Selected::Application(index, Some(transaction))) = &mut self.selected else {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        };
-        let Application { issued, last, .. } = &mut self.applications[*index];
-        if issued.application.scheme != Scheme::Mastercard || transaction.cryptogram_given {
+        let (Application { issued, holder, last, .. }, transaction) = self.under_way()?;
+        let Transaction { atc, relay_resistance, cryptogram_given, .. } = transaction;
+        let table = &issued.application.table;
+        if issued.application.scheme != Scheme::Mastercard || table.mag_stripe || *cryptogram_given {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         }
         let terminal = Values::parse(mastercard::CDOL1, command.data).ok_or(Status::WRONG_LENGTH)?;
-        let response = mastercard::generate_ac(issued, transaction.atc, command.p1, terminal)?;
-        transaction.cryptogram_given = true;
-        *last = issued.application.table.recovers.then(|| LastCryptogram {
-            unpredictable_number: terminal.array(dict::UNPREDICTABLE_NUMBER),
-            response: response.clone(),
-        });
+        let circumstances = Circumstances { atc: *atc, holder: *holder, relay_resistance: relay_resistance.as_ref() };
+        let response = mastercard::generate_ac(issued, circumstances, command.p1, terminal)?;
+        let response = table.fault.spoil(&response);
+        *cryptogram_given = true;
+        *last = table.recovers.then(|| LastCryptogram::new(terminal, &response));
+        holder.ask();
         Ok(response)
     }
 
-    /// RECOVER AC (EMV Contactless Book C-2, 5.6): the last cryptogram once more, to the terminal that
-    /// knows the number it was made for, in place of one of this transaction.
+    /// RECOVER AC (EMV Contactless Book C-2, 5.6): the last cryptogram once more, in place of one of this
+    /// transaction.
     fn recover_ac(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
         if (command.p1, command.p2) != (0x00, 0x00) {
             return Err(Status::INCORRECT_P1_P2);
         }
-        let Some(Selected::Application(index, Some(transaction))) = &mut self.selected else {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        };
-        let Application { issued, last, .. } = &self.applications[*index];
+        let (Application { issued, last, .. }, transaction) = self.under_way()?;
         if !issued.application.table.recovers {
             return Err(Status::INSTRUCTION_NOT_SUPPORTED);
         }
-        let terminal = Values::parse(mastercard::DRDOL, command.data).ok_or(Status::WRONG_LENGTH)?;
-        let number: [u8; 4] = terminal.array(dict::UNPREDICTABLE_NUMBER);
-        let known = last.as_ref().filter(|last| !transaction.cryptogram_given && last.unpredictable_number == number);
-        let last = known.ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+        let terminal = Values::parse(recovery::DRDOL, command.data).ok_or(Status::WRONG_LENGTH)?;
+        let known = last.as_ref().filter(|_| !transaction.cryptogram_given);
+        let response = known.and_then(|last| last.recover(terminal)).ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
         transaction.cryptogram_given = true;
-        Ok(last.response.clone())
+        Ok(response.to_vec())
     }
 
-    /// GET DATA (EMV Book 3, 6.5.7) of the counters.
+    /// COMPUTE CRYPTOGRAPHIC CHECKSUM (EMV Contactless Book C-2, 5.2), once in a transaction of the mag-stripe
+    /// profile.
+    fn compute_cryptographic_checksum(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        if (command.p1, command.p2) != (0x8E, 0x80) {
+            return Err(Status::INCORRECT_P1_P2);
+        }
+        let (Application { issued, holder, .. }, transaction) = self.under_way()?;
+        if !issued.application.table.mag_stripe || transaction.cryptogram_given {
+            return Err(Status::CONDITIONS_NOT_SATISFIED);
+        }
+        let terminal = Values::parse(mag_stripe::UDOL, command.data).ok_or(Status::WRONG_LENGTH)?;
+        let response = mag_stripe::compute_checksum(issued, transaction.atc, *holder, terminal);
+        transaction.cryptogram_given = true;
+        holder.ask();
+        Ok(issued.application.table.fault.spoil(&response))
+    }
+
+    /// EXTERNAL AUTHENTICATE, when the card is presented again (EMV Book 3, 6.5.4).
+    fn external_authenticate(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        let Application { issued, issuer_update, .. } = self.application()?;
+        issuer_update.authenticate(issued, command).map(|()| Vec::new())
+    }
+
+    /// A command that its issuer sends the card.
+    fn issuer_script(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
+        let Application { issued, issuer_update, .. } = self.application()?;
+        issuer_update.carry_out(issued, command).map(|()| Vec::new())
+    }
+
+    /// GET DATA (EMV Book 3, 6.5.7) of the counters, and of what the issuer wrote.
     fn get_data(&self, command: Command<'_>) -> Result<Vec<u8>, Status> {
         let Some(Selected::Application(index, _)) = &self.selected else {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         };
+        let Application { atc, issuer_update, .. } = &self.applications[*index];
         let tag = Tag::new(u32::from(u16::from_be_bytes([command.p1, command.p2])));
         let mut writer = Writer::new();
         match tag {
-            dict::ATC => writer.put(tag, &self.applications[*index].atc.to_be_bytes()),
+            dict::ATC => writer.put(tag, &atc.to_be_bytes()),
             dict::PIN_TRY_COUNTER => writer.put(tag, &[3]),
-            _ => return Err(Status::REFERENCED_DATA_NOT_FOUND),
+            _ => writer.put(tag, issuer_update.find(tag).ok_or(Status::REFERENCED_DATA_NOT_FOUND)?),
         };
         Ok(writer.into_bytes())
+    }
+}
+
+impl Application {
+    fn new(application: &personality::Application) -> Self {
+        Application {
+            issued: Issued::new(application),
+            atc: 0,
+            holder: Holder::of(&application.table),
+            last: None,
+            issuer_update: IssuerUpdate::default(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::dol::{self, Values};
 use super::issued::{Issued, record};
 use super::personality::{ApplicationTable, Authentication, Cvm, Decision};
 use crate::ca::SignedDataFormat;
+use crate::crypto::ScriptedTransaction;
 
 /// What the card asks the terminal for.
 pub(super) const PDOL: dol::List = &[
@@ -28,6 +29,8 @@ pub(super) const PDOL: dol::List = &[
 pub(super) struct Processed {
     pub(super) response: Vec<u8>,
     pub(super) dynamic_record: Option<Vec<u8>>,
+    /// The cryptogram whose answer the card will take when it is presented again.
+    pub(super) awaited: Option<ScriptedTransaction>,
 }
 
 /// What the card decided.
@@ -106,7 +109,12 @@ pub(super) fn process(card: &Issued, atc: [u8; 2], terminal: Values<'_>) -> Resu
             response.put(dict::SIGNED_DYNAMIC_APPLICATION_DATA, signature);
         }
     });
-    Ok(Processed { response: writer.into_bytes(), dynamic_record: signed.map(|signed| signed.record) })
+    let is_awaited = cryptogram_type == CryptogramType::Arqc && ctq.has(Ctq::ISSUER_UPDATE_PROCESSING_SUPPORTED);
+    Ok(Processed {
+        response: writer.into_bytes(),
+        dynamic_record: signed.map(|signed| signed.record),
+        awaited: is_awaited.then_some(ScriptedTransaction { atc, arqc: cryptogram }),
+    })
 }
 
 /// Which cryptogram, and which CVM.

@@ -1,5 +1,8 @@
 //! Commands and answers, status words, torn and slow cards.
 
+mod issuer_update;
+mod kernel_2;
+
 use super::*;
 
 fn card(personality: &str) -> Card {
@@ -70,7 +73,6 @@ fn each_command_is_refused_with_the_status_word_of_the_book() {
     for (command, expected) in [
         ("00A4", 0x6700),                       // shorter than a header
         ("0020008000", 0x6D00),                 // VERIFY
-        ("80EA000004123456 7800", 0x6D00),      // EXCHANGE RELAY RESISTANCE DATA
         ("0CA4040000", 0x6E00),                 // secure messaging
         ("00A4000000", 0x6A86),                 // SELECT by file identifier
         ("00A4040007A000000004101000", 0x6A82), // an application that is not there
@@ -78,6 +80,11 @@ fn each_command_is_refused_with_the_status_word_of_the_book() {
         ("00B2011400", 0x6985),
         ("80AE900000", 0x6985),
         ("80CA9F3600", 0x6985),
+        ("80EA000004123456 7800", 0x6985),
+        ("80D0000004123456 7800", 0x6985),
+        ("802A8E8004123456 7800", 0x6985),
+        ("0082000008123456 7812345678", 0x6985),
+        ("841E000008123456 7812345678", 0x6985),
     ] {
         assert_eq!(status(&mut visa, &command.replace(' ', "")), expected, "{command}");
     }
@@ -95,6 +102,10 @@ fn each_command_is_refused_with_the_status_word_of_the_book() {
     data(&mut visa, &visa_options());
     assert_eq!(status(&mut visa, &visa_options()), 0x6985, "one transaction for each selection");
     assert_eq!(status(&mut visa, &generate_ac("80")), 0x6985, "the cryptogram was given before");
+    assert_eq!(status(&mut visa, "80EA00000412345678"), 0x6D00, "it runs no relay resistance protocol");
+    assert_eq!(status(&mut visa, "80D000000412345678"), 0x6D00, "it recovers nothing");
+    assert_eq!(status(&mut visa, "802A8E800412345678"), 0x6985, "it has no mag-stripe profile");
+    assert_eq!(status(&mut visa, "008200000812345678ABCDEF01"), 0x6985, "it awaits no answer");
     assert_eq!(status(&mut visa, "00B2011400"), 0x6A82, "it has no files");
 }
 
@@ -238,29 +249,36 @@ fn a_torn_card_leaves_at_its_command_and_comes_back_once() {
 }
 
 #[test]
-fn a_cryptogram_that_was_lost_is_given_once_more_for_the_number_it_was_made_for() {
-    const RECOVER_AC: &str = "80D00000041234567800";
-    let begin = |card: &mut Card| {
-        card.reset();
-        data(card, SELECT_MASTERCARD);
-        data(card, MASTERCARD_OPTIONS);
-    };
-    let mut recovers = card("torn-at-cryptogram");
-    recovers.torn_at = None;
-    begin(&mut recovers);
-    assert_eq!(status(&mut recovers, RECOVER_AC), 0x6985, "none was given");
-    let given = data(&mut recovers, &generate_ac("80"));
-    assert_eq!(status(&mut recovers, RECOVER_AC), 0x6985, "one in each transaction");
-    begin(&mut recovers);
-    assert_eq!(status(&mut recovers, "80D00000041234567900"), 0x6985, "another number");
-    assert_eq!(status(&mut recovers, "80D000000212345600"), 0x6700);
-    assert_eq!(status(&mut recovers, "80D00100041234567800"), 0x6A86);
-    assert_eq!(data(&mut recovers, RECOVER_AC), given);
-    assert_eq!(status(&mut recovers, &generate_ac("80")), 0x6985, "one in each transaction");
+fn an_answer_may_be_replaced_though_the_command_is_carried_out() {
+    let mut card = card("malformed-answers");
+    data(&mut card, SELECT_PPSE);
+    data(&mut card, SELECT_MASTERCARD);
+    data(&mut card, MASTERCARD_OPTIONS);
+    assert_eq!(send(&mut card, "00B2011400"), [0x6F, 0x00]);
+    assert_eq!(status(&mut card, "00B2011400"), 0x9000);
+    assert_eq!(status(&mut card, &generate_ac("90")), 0x9000);
+}
 
-    let mut other = card("mastercard-online-cda");
-    begin(&mut other);
-    assert_eq!(status(&mut other, RECOVER_AC), 0x6D00);
+#[test]
+fn a_card_with_a_fault_in_its_data_gives_them_so() {
+    fn options(personality: &str) -> Vec<u8> {
+        let mut card = card(personality);
+        data(&mut card, SELECT_MASTERCARD);
+        data(&mut card, MASTERCARD_OPTIONS)
+    }
+    fn record(personality: &str) -> Vec<u8> {
+        let mut card = card(personality);
+        data(&mut card, SELECT_MASTERCARD);
+        data(&mut card, MASTERCARD_OPTIONS);
+        data(&mut card, "00B2011400")
+    }
+    let count = |personality, tag| {
+        Tlv::parse(&record(personality)).unwrap().children().iter().filter(|object| object.tag == tag).count()
+    };
+    assert_eq!(count("malformed-missing", dict::CDOL1), 0);
+    assert_eq!(count("malformed-twice", dict::APPLICATION_EXPIRATION_DATE), 2);
+    assert_eq!(find(&record("malformed-length"), dict::APPLICATION_EXPIRATION_DATE), Some(vec![0x49, 0x12]));
+    assert_eq!(find(&options("malformed-afl"), dict::AFL), Some(vec![0x10, 0x03, 0x01, 0x01]));
 }
 
 #[test]
