@@ -48,7 +48,7 @@ use emv::tlv::{Tlvs, Writer};
 use emv::{Instant, dict};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use vectors::{Tally, hex};
+use vectors::{Tally, digits, encoded, hex};
 
 #[test]
 fn every_scenario_ends_as_its_file_says() {
@@ -438,22 +438,6 @@ fn answer(card: &Value, name: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A tree of objects by tag; a list holds trees, so that a tag can come twice.
-fn encoded(tree: &Value) -> Vec<u8> {
-    match tree {
-        Value::String(value) => hex(value),
-        Value::Array(trees) => trees.iter().flat_map(encoded).collect(),
-        Value::Object(objects) => {
-            let mut writer = Writer::new();
-            for (tag, value) in objects {
-                writer.put(tag.parse().unwrap_or_else(|_| panic!("{tag} is no tag")), &encoded(value));
-            }
-            writer.into_bytes()
-        }
-        other => panic!("{other} is no answer of a card"),
-    }
-}
-
 fn profile(scenario: &Value) -> Profile {
     let mut objects = Database::new();
     for (tag, value) in scenario["configuration"].as_object().expect("`configuration`") {
@@ -552,8 +536,4 @@ fn transaction(given: &Value) -> Transaction {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
-}
-
-fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }

@@ -14,7 +14,7 @@ use emv::oda::{
     PublicKey, RevocationList, SignedDynamicData, SignedStaticData, StaticData, recover_icc_key, recover_issuer_key,
 };
 use serde_json::Value;
-use vectors::{Tally, cases, hex};
+use vectors::{Tally, cases, digits, hex};
 
 #[test]
 fn recorded_keys_and_signatures_verify() {
@@ -228,10 +228,6 @@ fn written<T>(link: &Result<T, Fault>, value: impl FnOnce(&T) -> String) -> Valu
         Ok(link) => value(link).into(),
         Err(fault) => fault.to_string().into(),
     }
-}
-
-fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 fn month(month: Option<YearMonth>) -> String {

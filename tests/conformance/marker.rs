@@ -38,7 +38,7 @@ pub(crate) fn in_source(path: &str, text: &str, markers: &mut Vec<Marker>, compl
             complaints.push(format!("{place}: the marker stands above nothing"));
             continue;
         };
-        if role == Role::Proves && !lines[index..marked].iter().any(|line| is_test(line)) {
+        if role == Role::Proves && !lines[index..marked].iter().any(|line| is_test(line.trim())) {
             complaints.push(format!("{place}: the marker of a test stands above something else"));
         }
         let item = item(&lines, marked);
@@ -89,8 +89,10 @@ fn ids_of(text: &str, place: &str, complaints: &mut Vec<String>) -> Vec<(String,
     ids
 }
 
+/// `#[test]`, or that of a runtime: `#[tokio::test(start_paused = true)]`.
 fn is_test(attribute: &str) -> bool {
-    ["#[test]", "#[tokio::test]"].contains(&attribute.trim())
+    let path = attribute.strip_prefix("#[").and_then(|rest| rest.split([']', '(']).next());
+    path.is_some_and(|path| path == "test" || path.ends_with("::test"))
 }
 
 /// Neither empty nor a comment nor an attribute.
@@ -183,6 +185,8 @@ mod tests {
     fn the_marker_of_a_test_stands_above_a_test() {
         let (markers, complaints) = found("//= test B 3.1\n#[test]\nfn a_sentence() {}");
         assert_eq!((markers[0].role, complaints.len()), (Role::Proves, 0));
+        let (_, complaints) = found("//= test B 3.1\n#[tokio::test(start_paused = true)]\nasync fn a_sentence() {}");
+        assert_eq!(complaints, [""; 0]);
         let (_, complaints) = found("//= test B 3.1\nfn a_sentence() {}");
         assert_eq!(complaints, ["emv/src/x.rs:1: the marker of a test stands above something else"]);
     }
