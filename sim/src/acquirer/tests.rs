@@ -4,7 +4,11 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use emv::dict;
+use emv::tlv::{Tag, Tlv, Tlvs, Writer};
+
 use super::*;
+use crate::card::{Card, Personality};
 
 const RULES: &str = "
     [[rule]]
@@ -13,6 +17,9 @@ const RULES: &str = "
     [[rule]]
     when.cents = 51
     then.response = '51'
+    [[rule]]
+    when.cents = 58
+    then.script = ['04DA9F5805']
     [[rule]]
     when.cents = 95
     then.delivery = 'other-stan'
@@ -145,6 +152,54 @@ fn the_code_in_a_contactless_magnetic_stripe_is_checked() {
     let ledger = line.acquirer.ledger();
     let last: Vec<_> = ledger.entries.iter().rev().map(|entry| entry.cryptogram).take(3).collect();
     assert_eq!(last, [Cryptogram::Absent, Cryptogram::Wrong, Cryptogram::Verified]);
+}
+
+/// Sends a command that the card must carry out.
+fn command(card: &mut Card, command: &[u8]) -> Vec<u8> {
+    let mut response = card.transmit(command).response.unwrap();
+    assert_eq!(response.split_off(response.len() - 2), [0x90, 0x00], "{command:02X?}");
+    response
+}
+
+#[test]
+fn a_card_takes_the_answer_and_the_script_of_its_issuer() {
+    const SELECT: &[u8] = &[0x00, 0xA4, 0x04, 0x00, 0x07, 0xA0, 0x00, 0x00, 0x00, 0x03, 0x10, 0x10, 0x00];
+    let sent: [(Tag, &[u8]); 9] = [
+        (dict::TTQ, &[0x26, 0x00, 0x80, 0x00]),
+        (dict::AMOUNT_AUTHORISED_NUMERIC, &[0, 0, 0, 0, 0x12, 0x58]),
+        (dict::AMOUNT_OTHER_NUMERIC, &[0; 6]),
+        (dict::TERMINAL_COUNTRY_CODE, &[0x02, 0x76]),
+        (dict::TVR, &[0; 5]),
+        (dict::TRANSACTION_CURRENCY_CODE, &[0x09, 0x78]),
+        (dict::TRANSACTION_DATE, &[0x26, 0x11, 0x24]),
+        (dict::TRANSACTION_TYPE, &[0x00]),
+        (dict::UNPREDICTABLE_NUMBER, &[0x12, 0x34, 0x56, 0x78]),
+    ];
+    let mut card = Card::new(&Personality::built_in("visa-issuer-update").unwrap());
+    command(&mut card, SELECT);
+    let values = sent.map(|(_, value)| value).concat();
+    let template = [&[0x80, 0xA8, 0x00, 0x00, 0x23, 0x83, 0x21], &values[..], &[0x00]].concat();
+    let response = command(&mut card, &template);
+    let mut chip_data = Writer::new();
+    for (tag, value) in sent {
+        chip_data.put(tag, value);
+    }
+    let chip_data = [chip_data.into_bytes(), Tlv::parse(&response).unwrap().value.to_vec()].concat();
+
+    let mut request = message("0100", 1, 1258);
+    request.set(23, "001");
+    request.set(55, chip_data);
+    let answer = Line::open().ask(&request);
+    assert_eq!(answer.text(39), Some("00"));
+    let answer = Tlvs::parse(&answer.fields[&55]).unwrap();
+    let authentication_data = answer.find(dict::ISSUER_AUTHENTICATION_DATA).unwrap();
+    let script = answer.find_template(dict::ISSUER_SCRIPT_TEMPLATE_2).unwrap();
+
+    card.reset();
+    command(&mut card, SELECT);
+    command(&mut card, &[&[0x00, 0x82, 0x00, 0x00, authentication_data.len() as u8], authentication_data].concat());
+    command(&mut card, script.find(dict::ISSUER_SCRIPT_COMMAND).unwrap());
+    assert_eq!(command(&mut card, &[0x80, 0xCA, 0x9F, 0x58, 0x00]), [0x9F, 0x58, 0x01, 0x05]);
 }
 
 #[test]
