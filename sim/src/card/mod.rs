@@ -9,6 +9,7 @@ mod data;
 mod dol;
 mod issued;
 mod issuer_update;
+mod kernel_2;
 mod mag_stripe;
 mod mastercard;
 mod personality;
@@ -29,7 +30,6 @@ use self::command::{Command, Status};
 use self::dol::Values;
 use self::issued::{DYNAMIC_RECORD, Issued};
 use self::issuer_update::IssuerUpdate;
-use self::mastercard::Circumstances;
 pub use self::personality::{Personality, PersonalityError};
 use self::phone::Holder;
 use self::recovery::LastCryptogram;
@@ -267,18 +267,6 @@ impl Card {
         }
     }
 
-    /// EXCHANGE RELAY RESISTANCE DATA, as often as the terminal likes before the cryptogram (EMV Contactless
-    /// Book C-2, 5.3).
-    fn exchange_relay_resistance_data(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
-        let (Application { issued, .. }, transaction) = self.under_way()?;
-        if transaction.cryptogram_given {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        }
-        let (response, exchange) = Exchange::run(issued, transaction.atc, command)?;
-        transaction.relay_resistance = Some(exchange);
-        Ok(response)
-    }
-
     /// READ RECORD (EMV Book 3, 6.5.11), of the records in the Application File Locator.
     fn read_record(&self, command: Command<'_>) -> Result<Vec<u8>, Status> {
         let (sfi, number) = (command.p2 >> 3, command.p1);
@@ -296,62 +284,6 @@ impl Card {
         let file_exists = sfi == DYNAMIC_RECORD.0 && transaction.dynamic_record.is_some()
             || records.keys().any(|(file, _)| *file == sfi);
         Err(if file_exists { Status::RECORD_NOT_FOUND } else { Status::FILE_NOT_FOUND })
-    }
-
-    /// GENERATE AC (EMV Book 3, 6.5.5), once in a transaction. A Visa card has given its cryptogram
-    /// before.
-    fn generate_ac(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
-        if command.p2 != 0x00 {
-            return Err(Status::INCORRECT_P1_P2);
-        }
-        let (Application { issued, holder, last, .. }, transaction) = self.under_way()?;
-        let Transaction { atc, relay_resistance, cryptogram_given, .. } = transaction;
-        let table = &issued.application.table;
-        if issued.application.scheme != Scheme::Mastercard || table.mag_stripe || *cryptogram_given {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        }
-        let terminal = Values::parse(mastercard::CDOL1, command.data).ok_or(Status::WRONG_LENGTH)?;
-        let circumstances = Circumstances { atc: *atc, holder: *holder, relay_resistance: relay_resistance.as_ref() };
-        let response = mastercard::generate_ac(issued, circumstances, command.p1, terminal)?;
-        let response = table.fault.spoil(&response);
-        *cryptogram_given = true;
-        *last = table.recovers.then(|| LastCryptogram::new(terminal, &response));
-        holder.ask();
-        Ok(response)
-    }
-
-    /// RECOVER AC (EMV Contactless Book C-2, 5.6): the last cryptogram once more, in place of one of this
-    /// transaction.
-    fn recover_ac(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
-        if (command.p1, command.p2) != (0x00, 0x00) {
-            return Err(Status::INCORRECT_P1_P2);
-        }
-        let (Application { issued, last, .. }, transaction) = self.under_way()?;
-        if !issued.application.table.recovers {
-            return Err(Status::INSTRUCTION_NOT_SUPPORTED);
-        }
-        let terminal = Values::parse(recovery::DRDOL, command.data).ok_or(Status::WRONG_LENGTH)?;
-        let known = last.as_ref().filter(|_| !transaction.cryptogram_given);
-        let response = known.and_then(|last| last.recover(terminal)).ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
-        transaction.cryptogram_given = true;
-        Ok(response.to_vec())
-    }
-
-    /// COMPUTE CRYPTOGRAPHIC CHECKSUM (EMV Contactless Book C-2, 5.2), once in a transaction of the mag-stripe
-    /// profile.
-    fn compute_cryptographic_checksum(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
-        if (command.p1, command.p2) != (0x8E, 0x80) {
-            return Err(Status::INCORRECT_P1_P2);
-        }
-        let (Application { issued, holder, .. }, transaction) = self.under_way()?;
-        if !issued.application.table.mag_stripe || transaction.cryptogram_given {
-            return Err(Status::CONDITIONS_NOT_SATISFIED);
-        }
-        let terminal = Values::parse(mag_stripe::UDOL, command.data).ok_or(Status::WRONG_LENGTH)?;
-        let response = mag_stripe::compute_checksum(issued, transaction.atc, *holder, terminal);
-        transaction.cryptogram_given = true;
-        holder.ask();
-        Ok(issued.application.table.fault.spoil(&response))
     }
 
     /// EXTERNAL AUTHENTICATE, when the card is presented again (EMV Book 3, 6.5.4).
