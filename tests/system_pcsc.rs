@@ -79,12 +79,16 @@ fn built_in(name: &str) -> Personality {
 }
 
 /// Waits for the end of a sale, as a customer does at reader 0: presents the card again where it left the field and the
-/// terminal asks for it. Tells also how often that was.
+/// terminal asks for it, and takes the phone away to look at it where it says so. Tells also how often that was.
 fn done_with(register: &Register, pcscd: &Pcscd, token: &str, slot: &mut Slot) -> (Transaction, u32) {
     let mut presented_again = 0;
     loop {
         let transaction = register.when(token, |transaction| {
-            transaction.state() == "done" || (transaction.state() == "armed" && !slot.is_occupied())
+            let is_to_look_at_phone =
+                presented_again == 0 && transaction.text("CustomerMessage").starts_with("See phone");
+            transaction.state() == "done"
+                || (transaction.state() == "armed" && !slot.is_occupied())
+                || (is_to_look_at_phone && slot.is_occupied())
         });
         let card = slot.remove().expect("it was presented before");
         pcscd.notices_an_empty(0);
