@@ -85,7 +85,7 @@ fn done_with(register: &Register, pcscd: &Pcscd, token: &str, slot: &mut Slot) -
     loop {
         let transaction = register.when(token, |transaction| {
             let is_to_look_at_phone =
-                presented_again == 0 && transaction.text("CustomerMessage").starts_with("See phone");
+                presented_again == 0 && transaction.text("CashierMessage").contains("take card or phone away");
             transaction.state() == "done"
                 || (transaction.state() == "armed" && !slot.is_occupied())
                 || (is_to_look_at_phone && slot.is_occupied())

@@ -101,6 +101,9 @@ pub(super) fn customer_ending(transaction: &Transaction, result: FinalResult) ->
     }
 }
 
+/// What the cashier's screen says while a card or phone is to leave the field and come back.
+pub(super) const TAKE_AWAY_AND_PRESENT_AGAIN: &str = "Customer: take card or phone away, then present it again";
+
 /// What the cashier's screen says.
 pub(super) fn cashier_text(transaction: &Transaction, has_reader: bool) -> String {
     match transaction.phase() {

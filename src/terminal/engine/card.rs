@@ -146,6 +146,7 @@ impl Engine {
             Next::Removal => {
                 open.waiting_tap = Some(tap);
                 open.awaits_removal = true;
+                self.publish(token);
                 if !self.stations.is_card_present(token) {
                     self.card_removed(token);
                 }

@@ -372,7 +372,11 @@ impl Engine {
 
     fn view_open(&self, token: &Token) -> Option<TransactionView> {
         let open = self.open.get(token)?;
-        Some(TransactionView::new(open.shown.as_deref()?, open.customer.text(), !self.stations.is_empty()))
+        let mut view = TransactionView::new(open.shown.as_deref()?, open.customer.text(), !self.stations.is_empty());
+        if open.awaits_removal {
+            view.cashier = display::TAKE_AWAY_AND_PRESENT_AGAIN.to_owned();
+        }
+        Some(view)
     }
 
     fn show(&mut self, token: &Token, request: &UiRequest) {
