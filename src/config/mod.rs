@@ -360,6 +360,8 @@ mod tests {
             ("country = \"0276\"", "country = \"DE\"", "terminal.country: `DE` must be 4 digits"),
             ("currency = \"EUR\"", "currency = \"XXX\"", "terminal.currency: "),
             ("type = \"22\"", "type = \"99\"", "terminal.type: `99` is no Terminal Type"),
+            ("127.0.0.1:8583", "nonsense", "host.address: `nonsense` is not of the form name:port"),
+            ("response_timeout_ms = 30000", "response_timeout_ms = 0", "host.response_timeout_ms: must be more than 0"),
             ("card_timeout_s = 60", "card_timeout_s = 0", "terminal.card_timeout_s: must be 5 to 3600 seconds"),
             ("ttq = \"22004000\"", "ttq = \"26004000\"", "scheme.ttq: a PIN needs a PIN pad"),
             ("ttq = \"22004000\"", "tac_denial = \"0000000000\"", "scheme.tac_denial: kernel 3 has no tac_denial"),

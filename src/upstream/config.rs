@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 
 use super::iso8583::{Dialect, Message, Mti, field};
 use crate::terminal::Acceptor;
@@ -14,6 +15,7 @@ use crate::terminal::Acceptor;
 #[serde(deny_unknown_fields)]
 pub struct HostConfig {
     /// `name:port`, or `address:port`.
+    #[serde(deserialize_with = "address")]
     pub address: String,
     /// How messages are written.
     pub dialect: Dialect,
@@ -27,10 +29,10 @@ pub struct HostConfig {
     #[serde(default)]
     pub constant: Constants,
     /// How long a connection may take to be made, milliseconds.
-    #[serde(default = "defaults::connect_timeout_ms")]
+    #[serde(default = "defaults::connect_timeout_ms", deserialize_with = "not_zero")]
     pub connect_timeout_ms: u64,
     /// How long an answer may take once the request is written, milliseconds.
-    #[serde(default = "defaults::response_timeout_ms")]
+    #[serde(default = "defaults::response_timeout_ms", deserialize_with = "not_zero")]
     pub response_timeout_ms: u64,
     /// How long to wait after a failed connection before the next, milliseconds. It doubles with each failure.
     #[serde(default = "defaults::backoff_initial_ms")]
@@ -41,6 +43,24 @@ pub struct HostConfig {
     /// The longest frame that is taken, bytes after the length header.
     #[serde(default = "defaults::frame_bytes_max")]
     pub frame_bytes_max: usize,
+}
+
+/// A name or an address, and a port.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let port = text.rsplit_once(':').filter(|(name, _)| !name.is_empty()).and_then(|(_, port)| port.parse().ok());
+    match port {
+        Some(1..=u16::MAX) => Ok(text),
+        _ => Err(D::Error::custom(format!("`{text}` is not of the form name:port"))),
+    }
+}
+
+/// A time that is some.
+fn not_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    match u64::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("must be more than 0: nobody answers at once")),
+        milliseconds => Ok(milliseconds),
+    }
 }
 
 mod defaults {
