@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emv::fields::Date;
-use emv::kernel::{Decision, Outcome, Transaction as TapTransaction};
+use emv::kernel::{Decision, Event, Outcome, Transaction as TapTransaction};
 use emv::tap::{Autorun, Input as TapInput, Tap};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -127,6 +127,8 @@ impl Engine {
         match progress {
             Progress::Claimed(id) => self.claimed(token, &id),
             Progress::Ui(request) => self.show(token, &request),
+            Progress::Record(Event::TornLog(change)) => self.change_torn_log(&change),
+            Progress::Record(Event::MagStripeFailures(failures)) => self.mag_stripe_failures = failures,
             Progress::Record(event) => {
                 if let Some(open) = self.open.get_mut(token) {
                     open.records.note(&event);

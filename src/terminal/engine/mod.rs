@@ -278,13 +278,12 @@ impl Engine {
         match message {
             Message::Call(call) => self.answer(call),
             Message::Reader(event) => self.reader_event(event),
-            Message::Tap(_, Progress::Record(KernelEvent::TornLog(change))) => self.change_torn_log(&change),
-            Message::Tap(_, Progress::Record(KernelEvent::MagStripeFailures(failures))) => {
-                self.mag_stripe_failures = failures;
-            }
-            // What a conversation tells once its readers were released, after a cancellation, say, concerns nobody.
+            // What a conversation tells once its readers were released, after a cancellation, say, concerns nobody,
+            // but for what the next tap is to know.
             Message::Tap(token, progress) => {
-                if self.open.get(&token).is_some_and(|open| open.seat.is_some()) {
+                let outlives_tap =
+                    matches!(progress, Progress::Record(KernelEvent::TornLog(_) | KernelEvent::MagStripeFailures(_)));
+                if outlives_tap || self.open.get(&token).is_some_and(|open| open.seat.is_some()) {
                     self.tap_progress(&token, progress);
                 }
             }

@@ -218,6 +218,19 @@ async fn a_reader_that_goes_while_it_reads_the_card_ends_the_sale_and_says_so() 
 }
 
 #[tokio::test]
+async fn what_the_next_tap_is_to_know_is_kept_also_from_a_tap_that_goes_on_without_a_card() {
+    let mut bench = Bench::new();
+    bench.create(purchase("t1")).unwrap();
+    let told = Progress::Record(KernelEvent::MagStripeFailures(3));
+    bench.engine.tap_progress(&"t1".parse().unwrap(), told);
+    assert_eq!(bench.engine.mag_stripe_failures, 3);
+    bench.cancel("t1");
+    let told = Progress::Record(KernelEvent::MagStripeFailures(4));
+    bench.engine.handle(Message::Tap("t1".parse().unwrap(), told));
+    assert_eq!(bench.engine.mag_stripe_failures, 4, "its transaction is over, the count is not");
+}
+
+#[tokio::test]
 async fn a_panic_while_a_readers_event_is_handled_ends_the_sale_at_that_reader_as_an_internal_error() {
     let mut bench = Bench::new();
     let reader = SimulatedReader::attach("simulated", bench.engine.inputs.clock, bench.events.clone()).unwrap();
