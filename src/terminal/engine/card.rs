@@ -179,8 +179,8 @@ impl Engine {
     /// The kernel's part is done: journal it, and go where the Outcome says.
     fn tap_ended(&mut self, token: &Token, mut outcome: Outcome) {
         let Some(open) = self.open.get_mut(token) else { return };
-        if !torn::is_for(&outcome, open.transaction().request().amount) {
-            tracing::warn!(token = token.as_str(), "the card completed an earlier transaction of another amount");
+        if !torn::is_for(&outcome, open.transaction().request()) {
+            tracing::warn!(token = token.as_str(), "the card completed an earlier transaction, which was another one");
             outcome = Outcome::new(Decision::EndApplication);
         }
         let records = std::mem::take(&mut open.records);

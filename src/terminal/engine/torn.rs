@@ -6,7 +6,7 @@ use emv::kernel::c2::{TornChange, TornLog};
 use emv::{dict, fields::Amount, tlv::Tlvs};
 use jiff::Timestamp;
 
-use super::super::TerminalEvent;
+use super::super::{Request, TerminalEvent, TransactionType};
 use super::Engine;
 use crate::journal::{Journal, JournalError};
 use crate::keys::StorageKey;
@@ -42,12 +42,19 @@ pub(super) fn load(journal: &Journal, key: &StorageKey) -> Result<TornLog, Journ
     Ok(log.unwrap_or_default())
 }
 
-/// Whether what the card decided is for this amount. A torn transaction that was recovered may have
-/// been another sale: nobody is charged for that one now.
-pub(super) fn is_for(outcome: &Outcome, amount: Amount) -> bool {
+/// Whether what the card decided is what this caller asked: the same amounts, and a refund or none. A torn transaction
+/// that was recovered may have been another one: nobody is charged for that one now, nor paid.
+pub(super) fn is_for(outcome: &Outcome, request: &Request) -> bool {
     let objects = outcome.data_record.as_ref().and_then(|record| Tlvs::parse(record.as_bytes()).ok());
-    let decided = objects.and_then(|objects| objects.find(dict::AMOUNT_AUTHORISED_NUMERIC).map(Amount::try_from));
-    decided.is_none_or(|decided| decided == Ok(amount))
+    let Some(objects) = objects else { return true };
+    let is_amount = |tag, amount: Amount| objects.find(tag).is_none_or(|value| Amount::try_from(value) == Ok(amount));
+    // Of the other types a kernel may tell the card another one: a purchase with cashback is a purchase to it.
+    let refund = TransactionType::Refund.code();
+    let is_type =
+        objects.find(dict::TRANSACTION_TYPE).is_none_or(|value| (value == [refund]) == (request.kind.code() == refund));
+    is_amount(dict::AMOUNT_AUTHORISED_NUMERIC, request.amount)
+        && is_amount(dict::AMOUNT_OTHER_NUMERIC, request.amount_other.unwrap_or_default())
+        && is_type
 }
 
 #[cfg(test)]
@@ -56,6 +63,7 @@ mod tests {
     use emv::tlv::Writer;
 
     use super::*;
+    use crate::terminal::testing::purchase;
 
     fn log() -> TornLog {
         let mut log = Writer::new();
@@ -98,13 +106,20 @@ mod tests {
     }
 
     #[test]
-    fn a_recovered_transaction_of_another_amount_is_not_this_one() {
+    fn a_recovered_transaction_of_other_amounts_or_of_another_type_is_not_this_one() {
         let mut outcome = Outcome::new(Decision::Approved);
-        assert!(is_for(&outcome, Amount::from(1000)));
+        let asked = Request { amount: Amount::from(1000), ..purchase("t1") };
+        assert!(is_for(&outcome, &asked));
         let mut record = Writer::new();
-        record.put(dict::AMOUNT_AUTHORISED_NUMERIC, &[0x00, 0x00, 0x00, 0x00, 0x10, 0x00]);
+        record
+            .put(dict::AMOUNT_AUTHORISED_NUMERIC, &[0x00, 0x00, 0x00, 0x00, 0x10, 0x00])
+            .put(dict::AMOUNT_OTHER_NUMERIC, &[0x00; 6])
+            .put(dict::TRANSACTION_TYPE, &[0x00]);
         outcome.data_record = Some(record.into_bytes().into());
-        assert!(is_for(&outcome, Amount::from(1000)));
-        assert!(!is_for(&outcome, Amount::from(2000)));
+        assert!(is_for(&outcome, &asked));
+        assert!(!is_for(&outcome, &Request { amount: Amount::from(2000), ..asked.clone() }));
+        assert!(!is_for(&outcome, &Request { amount_other: Some(Amount::from(500)), ..asked.clone() }));
+        assert!(is_for(&outcome, &Request { kind: TransactionType::Cashback, ..asked.clone() }));
+        assert!(!is_for(&outcome, &Request { kind: TransactionType::Refund, ..asked }));
     }
 }
