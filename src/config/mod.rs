@@ -370,6 +370,8 @@ mod tests {
             ("\"A0000000032010\"]", "\"A0000000031010\"]", "scheme.aids: AID A0000000031010 is there twice"),
             ("DF8118 = \"20\"", "DF8118 = \"40\"", "scheme.objects.DF8118: a PIN needs a PIN pad"),
             ("DF8119 = \"08\"", "DF8119 = \"88\"", "scheme.objects.DF8119: a PIN needs a PIN pad"),
+            ("DF8119 = \"08\"", "DF811E = \"20\"", "scheme.objects.DF811E: a PIN needs a PIN pad"),
+            ("DF8119 = \"08\"", "DF812C = \"20\"", "scheme.objects.DF812C: a PIN needs a PIN pad"),
             (
                 "# poi_information = \"0001020001\"",
                 "poi_information = \"0001\"",

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use emv::dict;
-use emv::fields::c2::CvmCapability;
+use emv::fields::c2::{CvmCapability, MagStripeCvmCapability};
 use emv::fields::{Bit, Ttq};
 use emv::kernel::{Database, c2};
 use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits};
@@ -121,11 +121,21 @@ fn kernel_2(
     };
     let configuration =
         c2::Configuration::from_objects(&objects).map_err(|error| source.error(place(error.tag), error))?;
-    for (tag, capability) in [
-        (dict::CVM_CAPABILITY_CVM_REQUIRED, configuration.cvm_capability_cvm_required),
-        (dict::CVM_CAPABILITY_NO_CVM_REQUIRED, configuration.cvm_capability_no_cvm_required),
+    let by_pin = |capability: CvmCapability| PIN_BY_CAPABILITY.iter().any(|pin| capability.has(*pin));
+    let by_stripe_and_pin = |capability| capability == MagStripeCvmCapability::OnlinePin;
+    for (tag, promises_pin_pad) in [
+        (dict::CVM_CAPABILITY_CVM_REQUIRED, by_pin(configuration.cvm_capability_cvm_required)),
+        (dict::CVM_CAPABILITY_NO_CVM_REQUIRED, by_pin(configuration.cvm_capability_no_cvm_required)),
+        (
+            dict::MAG_STRIPE_CVM_CAPABILITY_CVM_REQUIRED,
+            by_stripe_and_pin(configuration.mag_stripe_cvm_capability_cvm_required),
+        ),
+        (
+            dict::MAG_STRIPE_CVM_CAPABILITY_NO_CVM_REQUIRED,
+            by_stripe_and_pin(configuration.mag_stripe_cvm_capability_no_cvm_required),
+        ),
     ] {
-        if PIN_BY_CAPABILITY.iter().any(|pin| capability.has(*pin)) {
+        if promises_pin_pad {
             return Err(source.error(place(tag), NO_PIN_PAD));
         }
     }
