@@ -75,6 +75,16 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Has `may_commit` asked before anything is written; where it says no, nothing is, and the write fails. For tests of
+    /// what follows on a disk that fails, or a power cut there.
+    ///
+    /// # Errors
+    /// If SQLite takes no hook.
+    pub fn on_commit(&mut self, mut may_commit: impl FnMut() -> bool + Send + 'static) -> Result<(), JournalError> {
+        let hook = self.connection.commit_hook(Some(move || !may_commit()));
+        hook.map_err(|source| JournalError::from_sqlite(&self.path, source))
+    }
+
     /// Opens a journal for reading alone, beside the daemon that may be writing it; verifies nothing yet.
     pub fn read(path: &Path) -> Result<Self, JournalError> {
         let on = |source| JournalError::from_sqlite(path, source);

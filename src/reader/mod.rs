@@ -26,9 +26,10 @@ mod station;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
 pub use family::{Family, Indication};
 
@@ -201,7 +202,8 @@ pub enum Fault {
     Panicked,
 }
 
-/// The monotonic clock that all times of readers are told by. Copies agree.
+/// The monotonic clock that all times of readers are told by. Copies agree. It is the runtime's clock, which tests may
+/// stop and set forward.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock(Instant);
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tender_sim::card::{Answer, Card};
 
-use super::station::{Presence, Slot, Station};
+use super::station::{Presence, Slot, Station, Worker};
 use super::{ChannelError, Clock, Events, Family, Kind, Reader, ReaderId};
 
 /// A card for a simulated reader.
@@ -46,7 +46,7 @@ impl SimulatedReader {
     /// If the system gives no thread.
     pub fn attach(name: &str, clock: Clock, events: Events) -> std::io::Result<Self> {
         let field = Arc::new(Mutex::new(Field::default()));
-        let slot = SimulatedSlot { field: field.clone(), powered: None };
+        let slot = SimulatedSlot { field: field.clone(), powered: None, pass: Box::new(thread::sleep) };
         let family = Arc::new(Family::silent("simulated"));
         let station = Station::spawn(ReaderId::new(name), Kind::Simulated, family, clock, events, Box::new(slot))?;
         station.reader.look();
@@ -84,6 +84,57 @@ impl Drop for SimulatedReader {
         if let Some(station) = self.station.take() {
             Station::stop(vec![station]);
         }
+    }
+}
+
+/// A simulated reader without a thread, for simulations of whole shops: it works when its owner lets it, and the time
+/// that cards take is its owner's to pass. So nothing happens at a time that chance decides.
+pub struct SteppedReader {
+    worker: Worker,
+    field: Arc<Mutex<Field>>,
+}
+
+impl SteppedReader {
+    /// Attaches a reader of that name, with nothing in its field. `pass` is called for the time that a card takes for
+    /// an answer; the card may be taken away meanwhile, through a [`FieldOfReader`].
+    pub fn attach(name: &str, clock: Clock, events: Events, pass: impl Fn(Duration) + Send + 'static) -> Self {
+        let field = Arc::new(Mutex::new(Field::default()));
+        let slot = SimulatedSlot { field: field.clone(), powered: None, pass: Box::new(pass) };
+        let family = Arc::new(Family::silent("simulated"));
+        let worker = Worker::new(ReaderId::new(name), Kind::Simulated, family, clock, events, Box::new(slot));
+        worker.reader().look();
+        SteppedReader { worker, field }
+    }
+
+    /// The reader's field, for whoever lays cards there.
+    pub fn field(&self) -> FieldOfReader {
+        FieldOfReader { field: self.field.clone(), reader: self.worker.reader().clone() }
+    }
+
+    /// Does what the reader was asked to do up to now, a conversation with the card included.
+    pub fn work(&mut self) {
+        self.worker.work();
+    }
+}
+
+/// The field of a [`SteppedReader`]. Copies mean the same one.
+#[derive(Clone)]
+pub struct FieldOfReader {
+    field: Arc<Mutex<Field>>,
+    reader: Reader,
+}
+
+impl FieldOfReader {
+    /// Lays a card on the reader. With one there already, this makes a collision.
+    pub fn present(&self, card: impl SimulatedCard + 'static) {
+        lock(&self.field).lay(Box::new(card), false);
+        self.reader.look();
+    }
+
+    /// Takes all cards away; the one in a conversation does not answer any more.
+    pub fn remove(&self) {
+        lock(&self.field).clear();
+        self.reader.look();
     }
 }
 
@@ -140,6 +191,8 @@ struct SimulatedSlot {
     field: Arc<Mutex<Field>>,
     /// The appearance of the card that is powered.
     powered: Option<Presence>,
+    /// Lets the time pass that a card takes.
+    pass: Box<dyn Fn(Duration) + Send>,
 }
 
 impl Slot for SimulatedSlot {
@@ -190,7 +243,7 @@ impl Slot for SimulatedSlot {
                 _ => return Err(ChannelError::CardLost),
             }
         };
-        thread::sleep(delay);
+        (self.pass)(delay);
         let mut field = lock(&self.field);
         if self.powered != Some(field.presence()) {
             return Err(ChannelError::CardLost);

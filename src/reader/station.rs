@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use zeroize::Zeroize;
 
 use super::family::Command;
@@ -95,21 +96,9 @@ impl Station {
         events: Events,
         slot: Box<dyn Slot>,
     ) -> std::io::Result<Self> {
-        let (sender, inbox) = mpsc::channel();
-        let reader = Reader { id, kind, family, inbox: sender, call: Arc::default() };
-        let state = State {
-            reader: reader.clone(),
-            clock,
-            events,
-            slot,
-            presence: Presence::Detached,
-            armed: None,
-            refused: None,
-            seen: false,
-            mute_indications: false,
-            answer: vec![0; RESPONSE_LEN_MAX + 1],
-        };
-        let thread = thread::Builder::new().name("reader".into()).spawn(move || state.run(&inbox))?;
+        let worker = Worker::new(id, kind, family, clock, events, slot);
+        let reader = worker.reader().clone();
+        let thread = thread::Builder::new().name("reader".into()).spawn(move || worker.run())?;
         Ok(Station { reader, thread })
     }
 
@@ -170,42 +159,97 @@ struct State {
     answer: Vec<u8>,
 }
 
-impl State {
-    fn run(mut self, inbox: &Receiver<Message>) {
+/// A reader with its inbox: a thread [runs](Worker::run) it, or somebody lets it [work](Worker::work) now and then.
+pub(super) struct Worker {
+    state: State,
+    inbox: Receiver<Message>,
+}
+
+impl Worker {
+    /// A reader that is not attached yet.
+    pub(super) fn new(
+        id: ReaderId,
+        kind: Kind,
+        family: Arc<Family>,
+        clock: Clock,
+        events: Events,
+        slot: Box<dyn Slot>,
+    ) -> Self {
+        let (sender, inbox) = mpsc::channel();
+        let state = State {
+            reader: Reader { id, kind, family, inbox: sender, call: Arc::default() },
+            clock,
+            events,
+            slot,
+            presence: Presence::Detached,
+            armed: None,
+            refused: None,
+            seen: false,
+            mute_indications: false,
+            answer: vec![0; RESPONSE_LEN_MAX + 1],
+        };
+        Worker { state, inbox }
+    }
+
+    /// The reader's handle.
+    pub(super) fn reader(&self) -> &Reader {
+        &self.state.reader
+    }
+
+    /// Handles messages as they come, until it is told to stop.
+    fn run(mut self) {
         loop {
-            let message = if self.armed.is_some() && self.refused == Some(self.presence) {
-                match inbox.recv_timeout(POWER_PAUSE) {
+            let message = if self.state.is_to_try_again() {
+                match self.inbox.recv_timeout(POWER_PAUSE) {
                     Ok(message) => message,
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.look();
-                        self.serve();
-                        continue;
-                    }
+                    Err(RecvTimeoutError::Timeout) => Message::Look,
                     Err(RecvTimeoutError::Disconnected) => break,
                 }
             } else {
-                let Ok(message) = inbox.recv() else { break };
+                let Ok(message) = self.inbox.recv() else { break };
                 message
             };
-            match message {
-                Message::Arm(conversation) => {
-                    self.refused = None;
-                    self.armed = Some(Armed { conversation, presence: self.presence });
-                    self.slot.armed(&self.reader, true);
-                    self.look();
-                }
-                Message::Disarm => {
-                    self.armed = None;
-                    self.slot.armed(&self.reader, false);
-                }
-                Message::Look => self.look(),
-                Message::Indicate(indication) => self.indicate(indication),
-                Message::Presence(presence) => self.presence_changed(presence),
-                Message::Stop => break,
+            if matches!(message, Message::Stop) {
+                break;
             }
-            self.serve();
+            self.state.handle(message);
         }
-        self.slot.release();
+        self.state.slot.release();
+    }
+
+    /// Handles what has come up to now.
+    pub(super) fn work(&mut self) {
+        while let Ok(message) = self.inbox.try_recv() {
+            self.state.handle(message);
+        }
+    }
+}
+
+impl State {
+    /// Whether it waits for a card that could not be powered, and that may lie better in a moment.
+    fn is_to_try_again(&self) -> bool {
+        self.armed.is_some() && self.refused == Some(self.presence)
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Arm(conversation) => {
+                self.refused = None;
+                self.armed = Some(Armed { conversation, presence: self.presence });
+                self.slot.armed(&self.reader, true);
+                self.look();
+            }
+            Message::Disarm => {
+                self.armed = None;
+                self.slot.armed(&self.reader, false);
+            }
+            Message::Look => self.look(),
+            Message::Indicate(indication) => self.indicate(indication),
+            Message::Presence(presence) => self.presence_changed(presence),
+            // Whoever runs the worker minds this one.
+            Message::Stop => {}
+        }
+        self.serve();
     }
 
     fn tell(&self, event: Event) {

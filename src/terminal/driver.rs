@@ -2,11 +2,12 @@
 //! reader's own thread, until the tap wants something else.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use emv::apdu::Command;
 use emv::kernel::{Event, Outcome, UiRequest};
 use emv::tap::{Input, Output, Tap};
+use tokio::time::Instant;
 
 use crate::reader::{CardChannel, ChannelError, Conversation, ReaderId};
 

@@ -28,16 +28,22 @@ use wire::Message;
 /// A running acquirer. It stops when it is dropped.
 pub struct Acquirer {
     address: SocketAddr,
-    desk: Arc<Desk>,
+    exchange: Arc<Exchange>,
     listening: Option<JoinHandle<()>>,
 }
 
-/// What the acquirer's threads share.
-struct Desk {
+/// The acquirer itself, without the lines to it: a request comes in and an answer goes out. The threads of an
+/// [`Acquirer`] share one; a simulation carries its messages there and back itself.
+pub struct Desk {
     format: WireFormat,
     rules: Mutex<Rules>,
     ledger: Mutex<Ledger>,
     ledger_changed: Condvar,
+}
+
+/// What the acquirer's threads share.
+struct Exchange {
+    desk: Desk,
     /// A handle on each connection, to close it by.
     lines: Mutex<Vec<TcpStream>>,
     is_closed: AtomicBool,
@@ -51,19 +57,13 @@ impl Acquirer {
     pub fn start(address: impl ToSocketAddrs, format: WireFormat, rules: Rules) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let desk = Arc::new(Desk {
-            format,
-            rules: Mutex::new(rules),
-            ledger: Mutex::default(),
-            ledger_changed: Condvar::new(),
-            lines: Mutex::default(),
-            is_closed: AtomicBool::new(false),
-        });
+        let desk = Desk::new(format, rules);
+        let exchange = Arc::new(Exchange { desk, lines: Mutex::default(), is_closed: AtomicBool::new(false) });
         let listening = thread::spawn({
-            let desk = desk.clone();
-            move || desk.accept(&listener)
+            let exchange = exchange.clone();
+            move || exchange.accept(&listener)
         });
-        Ok(Self { address, desk, listening: Some(listening) })
+        Ok(Self { address, exchange, listening: Some(listening) })
     }
 
     /// Where it listens.
@@ -73,19 +73,19 @@ impl Acquirer {
 
     /// What it has seen until now.
     pub fn ledger(&self) -> Ledger {
-        lock(&self.desk.ledger).clone()
+        self.exchange.desk.ledger()
     }
 
     /// Waits until the ledger is as `is_so` says, and no longer than `limit`; returns it as it then is.
     pub fn ledger_when(&self, limit: Duration, is_so: impl Fn(&Ledger) -> bool) -> Ledger {
-        let ledger = lock(&self.desk.ledger);
-        let waited = self.desk.ledger_changed.wait_timeout_while(ledger, limit, |ledger| !is_so(ledger));
+        let ledger = lock(&self.exchange.desk.ledger);
+        let waited = self.exchange.desk.ledger_changed.wait_timeout_while(ledger, limit, |ledger| !is_so(ledger));
         waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0.clone()
     }
 
     /// Closes every connection, as a host does that restarts. New ones are accepted.
     pub fn drop_lines(&self) {
-        for line in lock(&self.desk.lines).drain(..) {
+        for line in lock(&self.exchange.lines).drain(..) {
             // One that the other side has closed already needs no closing.
             let _ = line.shutdown(std::net::Shutdown::Both);
         }
@@ -94,7 +94,7 @@ impl Acquirer {
 
 impl Drop for Acquirer {
     fn drop(&mut self) {
-        self.desk.is_closed.store(true, Ordering::Relaxed);
+        self.exchange.is_closed.store(true, Ordering::Relaxed);
         // The listening thread waits for a connection: this one ends it. Where it fails, the thread is gone. Nobody is
         // listened to once this is done.
         if TcpStream::connect(self.address).is_ok()
@@ -106,7 +106,7 @@ impl Drop for Acquirer {
     }
 }
 
-impl Desk {
+impl Exchange {
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
         for line in listener.incoming() {
             if self.is_closed.load(Ordering::Relaxed) {
@@ -114,8 +114,8 @@ impl Desk {
             }
             // A connection that failed before it was accepted is the other side's affair.
             let Ok(line) = line else { continue };
-            let desk = self.clone();
-            thread::spawn(move || desk.serve(line));
+            let exchange = self.clone();
+            thread::spawn(move || exchange.serve(line));
         }
     }
 
@@ -123,20 +123,15 @@ impl Desk {
     fn serve(self: &Arc<Self>, mut line: TcpStream) -> io::Result<()> {
         line.set_nodelay(true)?;
         lock(&self.lines).push(line.try_clone()?);
-        while let Some(frame) = self.format.read_frame(&mut line)? {
-            let Some(request) = Message::decode(&frame, &self.format) else {
-                self.record(|ledger| ledger.malformed += 1);
-                continue;
-            };
-            let (decision, answer) = self.decide(&request);
-            let Some(answer) = answer else { continue };
+        while let Some(frame) = self.desk.format.read_frame(&mut line)? {
+            let Some((decision, answer)) = self.desk.receive(&frame) else { continue };
             if decision.delay_ms == 0 {
                 self.deliver(&line, &decision, answer)?;
             } else {
-                let (desk, line) = (self.clone(), line.try_clone()?);
+                let (exchange, line) = (self.clone(), line.try_clone()?);
                 thread::spawn(move || {
                     thread::sleep(Duration::from_millis(decision.delay_ms));
-                    desk.deliver(&line, &decision, answer)
+                    exchange.deliver(&line, &decision, answer)
                 });
             }
         }
@@ -148,14 +143,52 @@ impl Desk {
             Delivery::None => return Ok(()),
             Delivery::DropLine => return line.shutdown(std::net::Shutdown::Both),
             Delivery::Malformed => vec![0xFF],
-            Delivery::Answer => answer.encode(&self.format),
+            Delivery::Answer => answer.encode(&self.desk.format),
             Delivery::OtherStan => {
                 let stan = answer.number(11).unwrap_or(0) % 999_999 + 1;
                 answer.set(11, format!("{stan:06}"));
-                answer.encode(&self.format)
+                answer.encode(&self.desk.format)
             }
         };
-        line.write_all(&self.format.frame(&body))
+        line.write_all(&self.desk.format.frame(&body))
+    }
+}
+
+impl Desk {
+    /// A desk that nobody has been at yet.
+    pub fn new(format: WireFormat, rules: Rules) -> Self {
+        Self { format, rules: Mutex::new(rules), ledger: Mutex::default(), ledger_changed: Condvar::new() }
+    }
+
+    /// The first whole frame of a stream's bytes, without its header, which it takes away; nothing while it is not
+    /// whole.
+    pub fn take_frame(&self, stream: &mut Vec<u8>) -> Option<Vec<u8>> {
+        let mut rest = &stream[..];
+        let frame = self.format.read_frame(&mut rest).ok()??;
+        let taken = stream.len() - rest.len();
+        stream.drain(..taken);
+        Some(frame)
+    }
+
+    /// Does what a frame asks, and gives the framed answer, whatever the rules say of its delivery; nothing where the
+    /// frame is no message that the acquirer knows.
+    pub fn answer(&self, frame: &[u8]) -> Option<Vec<u8>> {
+        let (_, answer) = self.receive(frame)?;
+        Some(self.format.frame(&answer.encode(&self.format)))
+    }
+
+    /// What it has seen until now.
+    pub fn ledger(&self) -> Ledger {
+        lock(&self.ledger).clone()
+    }
+
+    fn receive(&self, frame: &[u8]) -> Option<(Decision, Message)> {
+        let Some(request) = Message::decode(frame, &self.format) else {
+            self.record(|ledger| ledger.malformed += 1);
+            return None;
+        };
+        let (decision, answer) = self.decide(&request);
+        Some((decision, answer?))
     }
 
     fn record<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {

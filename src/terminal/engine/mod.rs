@@ -12,7 +12,7 @@ mod recovery;
 mod stations;
 mod torn;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -126,8 +126,8 @@ pub struct Engine {
     host: Host,
     stans: StanCounter,
     acceptor: Acceptor,
-    open: HashMap<Token, Open>,
-    interrupted: HashMap<Token, Interrupted>,
+    open: BTreeMap<Token, Open>,
+    interrupted: BTreeMap<Token, Interrupted>,
     /// The journal failed, and will be tried again.
     journal_retry_is_due: bool,
     stations: Stations,
@@ -140,6 +140,8 @@ pub struct Engine {
     sequence_counter: u32,
     inputs: Inputs,
     changes: mpsc::UnboundedSender<Change>,
+    /// The status that was told last.
+    told_status: Status,
     inbox: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
 }
@@ -156,7 +158,20 @@ impl Engine {
         changes: mpsc::UnboundedSender<Change>,
     ) -> Result<(Self, Terminal), StartError> {
         create_parent(&config.journal.path);
-        let mut journal = Journal::open(&config.journal.path)?;
+        Self::start_on(Journal::open(&config.journal.path)?, config, host, inputs, changes)
+    }
+
+    /// As [`Engine::start`], on a journal that is open already.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start_on(
+        mut journal: Journal,
+        config: Arc<Config>,
+        host: Host,
+        inputs: Inputs,
+        changes: mpsc::UnboundedSender<Change>,
+    ) -> Result<(Self, Terminal), StartError> {
         let storage_key = StorageKey::load_or_create(&config.journal.storage_key, !journal.unfinished()?.is_empty())?;
         let now = (inputs.now)();
         let started = TerminalEvent::Started {
@@ -172,10 +187,11 @@ impl Engine {
             acceptor: config.acceptor(),
             stations: Stations::default(),
             status: Status::idle(config.mode),
+            told_status: Status::idle(config.mode),
             torn_log: torn::load(&journal, &storage_key)?,
             mag_stripe_failures: 0,
-            open: HashMap::new(),
-            interrupted: HashMap::new(),
+            open: BTreeMap::new(),
+            interrupted: BTreeMap::new(),
             journal_retry_is_due: false,
             sequence_counter: journal.transaction_count()?,
             config,
@@ -188,6 +204,7 @@ impl Engine {
             messages,
         };
         engine.take_up_unfinished()?;
+        engine.told_status = engine.status();
         Ok((engine, terminal))
     }
 
@@ -213,23 +230,27 @@ impl Engine {
 
     /// Runs until it is told to stop.
     pub async fn run(mut self) {
-        let mut last_status = self.status();
-        loop {
-            let Some(message) = self.next_message().await else { return };
-            if let Message::Call(Call::Stop(reply)) = message {
-                self.stop();
-                // Whoever asked may be gone.
-                let _ = reply.send(Ok(()));
-                return;
-            }
-            self.handle_guarded(message);
-            self.serve_waiting();
-            let status = self.status();
-            if status != last_status {
-                self.tell(Change::Terminal(status.clone()));
-                last_status = status;
-            }
+        while self.step().await {}
+    }
+
+    /// Waits for the next thing to do, and does it; tells whether there will be more. Whoever stops waiting has missed
+    /// nothing.
+    pub async fn step(&mut self) -> bool {
+        let Some(message) = self.next_message().await else { return false };
+        if let Message::Call(Call::Stop(reply)) = message {
+            self.stop();
+            // Whoever asked may be gone.
+            let _ = reply.send(Ok(()));
+            return false;
         }
+        self.handle_guarded(message);
+        self.serve_waiting();
+        let status = self.status();
+        if status != self.told_status {
+            self.tell(Change::Terminal(status.clone()));
+            self.told_status = status;
+        }
+        true
     }
 
     /// What there is to do next.
