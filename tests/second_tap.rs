@@ -18,44 +18,42 @@ use tenderd::terminal::{Currency, Engine, FinalResult, Inputs, Request, Terminal
 use tenderd::upstream::Host;
 use tokio::sync::mpsc;
 
-/// A Visa card that supports Issuer Update Processing.
-const PERSONALITY: &str = r#"
-description = "A Visa card that wants its issuer's answer"
-
-[[application]]
-aid = "A0000000031010"
-label = "VISA CREDIT"
-pan = "4761739001010119"
-expiry = "2049-12-31"
-cryptogram_version = "12"
-ctq = "0040"
-"#;
-
 const GET_PROCESSING_OPTIONS: u8 = 0xA8;
 const EXTERNAL_AUTHENTICATE: u8 = 0x82;
+const PUT_DATA: u8 = 0xDA;
 
-/// The card. It notes which instructions it was given; once it has given its cryptogram, it may stay away.
+/// GET DATA of what [`SCRIPT`] writes.
+const GET_LIMIT: &[u8] = &[0x80, 0xCA, 0x9F, 0x58, 0x00];
+
+/// The card. It notes which instructions it was given and how it answered; once it has given its cryptogram, it may
+/// stay away.
 struct WantsAnswer {
-    card: Card,
+    card: Arc<Mutex<Card>>,
     comes_back: bool,
-    heard: Arc<Mutex<Vec<u8>>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
+}
+
+/// An instruction, and the status word that the card answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Heard {
+    instruction: u8,
+    status: [u8; 2],
 }
 
 impl SimulatedCard for WantsAnswer {
     fn power(&mut self) -> Vec<u8> {
-        self.card.power()
+        self.card.lock().unwrap().power()
     }
 
     fn transmit(&mut self, command: &[u8]) -> (Option<Vec<u8>>, Duration) {
         let mut heard = self.heard.lock().unwrap();
-        if !self.comes_back && heard.contains(&GET_PROCESSING_OPTIONS) {
+        if !self.comes_back && heard.iter().any(|heard| heard.instruction == GET_PROCESSING_OPTIONS) {
             return (None, Duration::ZERO);
         }
-        heard.push(command[1]);
-        match command[1] {
-            EXTERNAL_AUTHENTICATE => (Some(vec![0x90, 0x00]), Duration::ZERO),
-            _ => SimulatedCard::transmit(&mut self.card, command),
-        }
+        let (response, delay) = SimulatedCard::transmit(&mut *self.card.lock().unwrap(), command);
+        let status = *response.as_deref().and_then(<[u8]>::last_chunk).expect("this card is never torn off");
+        heard.push(Heard { instruction: command[1], status });
+        (response, delay)
     }
 }
 
@@ -63,7 +61,8 @@ impl SimulatedCard for WantsAnswer {
 struct Shop {
     terminal: Terminal,
     acquirer: Acquirer,
-    heard: Arc<Mutex<Vec<u8>>>,
+    card: Arc<Mutex<Card>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
     _reader: SimulatedReader,
     files: TempDir,
 }
@@ -79,8 +78,9 @@ impl Shop {
         let clock = Clock::start();
         let reader = SimulatedReader::attach("counter", clock, events).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let card = Card::new(&Personality::parse("second_tap", PERSONALITY).unwrap());
-        reader.present_when_armed(WantsAnswer { card, comes_back, heard: Arc::clone(&heard) }, Duration::ZERO);
+        let card = Arc::new(Mutex::new(Card::new(&Personality::built_in("visa-issuer-update").unwrap())));
+        let wants_answer = WantsAnswer { card: Arc::clone(&card), comes_back, heard: Arc::clone(&heard) };
+        reader.present_when_armed(wants_answer, Duration::ZERO);
 
         let host = Host::start(config.host.clone(), config.card_acceptor.clone());
         let inputs = Inputs { readers, clock, randomness: Box::new(|| [7; 32]), now: Box::new(Timestamp::now) };
@@ -88,7 +88,7 @@ impl Shop {
         let (changes, _) = mpsc::unbounded_channel();
         let (engine, terminal) = Engine::start(config, host, inputs, changes).unwrap();
         tokio::spawn(engine.run());
-        Shop { terminal, acquirer, heard, _reader: reader, files }
+        Shop { terminal, acquirer, card, heard, _reader: reader, files }
     }
 
     async fn sell(&self, token: &str) {
@@ -121,8 +121,10 @@ impl Shop {
         self.when(token, |view| view.result.is_some()).await.result
     }
 
-    fn heard(&self, instruction: u8) -> usize {
-        self.heard.lock().unwrap().iter().filter(|heard| **heard == instruction).count()
+    /// How the card answered this instruction, each time that it got it.
+    fn heard(&self, instruction: u8) -> Vec<[u8; 2]> {
+        let heard = self.heard.lock().unwrap();
+        heard.iter().filter(|heard| heard.instruction == instruction).map(|heard| heard.status).collect()
     }
 
     /// The money that moved and stays, and how many reversals there were.
@@ -149,6 +151,12 @@ fn config(folder: &Path, acquirer: &Acquirer) -> Config {
 
 const DECLINES: &str = "[[rule]]\nthen.response = '05'";
 
+/// The issuer approves, and sends its card another limit.
+const SCRIPT: &str = "[[rule]]\nthen.script = ['04DA9F5805']";
+
+/// What the card answers to what it carried out.
+const SUCCESS: [u8; 2] = [0x90, 0x00];
+
 //= test C-3 2.3.1, 6
 #[tokio::test]
 async fn a_card_that_comes_back_gets_its_issuer_s_answer_and_the_answer_stands() {
@@ -156,9 +164,22 @@ async fn a_card_that_comes_back_gets_its_issuer_s_answer_and_the_answer_stands()
         let shop = Shop::open(true, rules);
         shop.sell("s1").await;
         assert_eq!(shop.ended("s1").await, Some(result));
-        assert_eq!((shop.heard(GET_PROCESSING_OPTIONS), shop.heard(EXTERNAL_AUTHENTICATE)), (1, 1));
+        assert_eq!(shop.heard(GET_PROCESSING_OPTIONS), [SUCCESS]);
+        assert_eq!(shop.heard(EXTERNAL_AUTHENTICATE), [SUCCESS], "the card knows its issuer");
         assert_eq!(shop.money(), (money, 0));
     }
+}
+
+//= test C-3 2.3.1, 6
+#[tokio::test]
+async fn a_script_of_the_issuer_reaches_the_card_which_checks_its_mac_and_keeps_what_it_wrote() {
+    let shop = Shop::open(true, SCRIPT);
+    shop.sell("s1").await;
+    assert_eq!(shop.ended("s1").await, Some(FinalResult::Approved));
+    assert_eq!((shop.heard(EXTERNAL_AUTHENTICATE), shop.heard(PUT_DATA)), (vec![SUCCESS], vec![SUCCESS]));
+    let kept = shop.card.lock().unwrap().transmit(GET_LIMIT).response;
+    assert_eq!(kept, Some(vec![0x9F, 0x58, 0x01, 0x05, 0x90, 0x00]));
+    assert_eq!(shop.money(), (1250, 0));
 }
 
 //= test C-3 2.3.1, 6.2.1.3
@@ -170,7 +191,7 @@ async fn a_card_that_never_comes_back_is_waited_for_and_the_answer_stands() {
         let waiting = shop.when("s1", |view| view.customer == "Present card again").await;
         assert_eq!(waiting.result, None, "nothing is told before the card had its time");
         assert_eq!(shop.ended("s1").await, Some(result));
-        assert_eq!(shop.heard(EXTERNAL_AUTHENTICATE), 0);
+        assert_eq!(shop.heard(EXTERNAL_AUTHENTICATE), [[0; 2]; 0]);
         assert_eq!(shop.money(), (money, 0));
         let entries = shop.acquirer.ledger().entries.len();
         assert_eq!(entries, 1, "nobody is asked twice");
