@@ -90,6 +90,7 @@ pub(super) struct Scheme {
     pub(super) ttq: Option<Spanned<String>>,
     pub(super) status_check: Option<Spanned<bool>>,
     pub(super) zero_amount: Option<Spanned<bool>>,
+    pub(super) zero_amount_offline: Option<Spanned<bool>>,
     #[serde(default)]
     pub(super) extended_selection: bool,
     #[serde(default)]

@@ -45,6 +45,7 @@ pub(super) fn configuration(
     limits.ttq = Some(source.check(ttq_text, |text| options.ttq(ttq(text)?).map_err(|error| error.to_string()))?);
     limits.status_check_supported = scheme.status_check.as_ref().is_some_and(|value| *value.get_ref());
     limits.zero_amount_allowed = scheme.zero_amount.as_ref().map(|value| *value.get_ref());
+    limits.zero_amount_for_offline_allowed = scheme.zero_amount_offline.as_ref().is_some_and(|value| *value.get_ref());
 
     let configuration = c3::Configuration::from_objects(objects).map_err(|error| {
         let named = scheme.objects.keys().find(|key| key.get_ref().parse() == Ok(error.tag));

@@ -366,6 +366,12 @@ mod tests {
             ("ttq = \"22004000\"", "ttq = \"26004000\"", "scheme.ttq: a PIN needs a PIN pad"),
             ("ttq = \"22004000\"", "tac_denial = \"0000000000\"", "scheme.tac_denial: kernel 3 has no tac_denial"),
             ("tac_denial = ", "ttq = \"22004000\"\n#", "scheme.ttq: kernel 2 has no ttq"),
+            ("zero_amount_offline = false", "zero_amount_offline = 0", "scheme.zero_amount_offline: invalid type"),
+            (
+                "tac_denial = ",
+                "zero_amount_offline = true\n#",
+                "scheme.zero_amount_offline: kernel 2 has no zero_amount_offl",
+            ),
             ("aids = [\"A0000000031010\", \"A0000000032010\"]", "aids = []", "scheme.aids: a scheme has one AID"),
             ("\"A0000000032010\"]", "\"A0000000031010\"]", "scheme.aids: AID A0000000031010 is there twice"),
             ("DF8118 = \"20\"", "DF8118 = \"40\"", "scheme.objects.DF8118: a PIN needs a PIN pad"),
@@ -416,6 +422,21 @@ mod tests {
         let config = read("options = [\"cash", "options = [\"fdda_for_online\", \"cash").unwrap();
         let ttq = config.profile.combinations()[0].limits.ttq.unwrap();
         assert_eq!(ttq.as_bytes(), &[0x23, 0x00, 0x40, 0x00]);
+    }
+
+    //= test A 5.6.5
+    #[test]
+    fn a_zero_amount_goes_online_or_is_like_any_other_or_is_not_allowed() {
+        for (find, replace, flags) in [
+            ("zero_amount = true", "zero_amount = true", (Some(true), false)),
+            ("zero_amount = true", "zero_amount = false", (Some(false), false)),
+            ("zero_amount_offline = false", "zero_amount_offline = true", (Some(true), true)),
+            ("zero_amount_offline = false", "", (Some(true), false)),
+        ] {
+            let config = read(find, replace).unwrap();
+            let limits = &config.profile.combinations()[0].limits;
+            assert_eq!((limits.zero_amount_allowed, limits.zero_amount_for_offline_allowed), flags, "{replace}");
+        }
     }
 
     #[test]

@@ -89,6 +89,7 @@ fn kernel_2(
         ("ttq", scheme.ttq.as_ref().map(Spanned::span)),
         ("status_check", scheme.status_check.as_ref().map(Spanned::span)),
         ("zero_amount", scheme.zero_amount.as_ref().map(Spanned::span)),
+        ("zero_amount_offline", scheme.zero_amount_offline.as_ref().map(Spanned::span)),
         ("options", scheme.options.first().map(Spanned::span)),
         ("exception_file", scheme.exception_file.as_ref().map(Spanned::span)),
         ("program", scheme.programs.first().map(|program| program.id.span())),
