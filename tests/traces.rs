@@ -64,6 +64,26 @@ fn each_personality_s_tap_runs_again_bit_for_bit() {
 }
 
 #[test]
+fn a_torn_transaction_and_its_recovery_are_one_trace_and_run_again_bit_for_bit() {
+    const RECOVER_AC: u8 = 0xD0;
+    let trace = read(&record("torn-at-cryptogram").to_text());
+    for trace in [&trace, &trace.masked()] {
+        let changes: Vec<_> = trace
+            .entries
+            .iter()
+            .filter_map(|entry| match &entry.what {
+                What::Event(Event::TornLog(change)) => Some(change.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(changes, ["added", "settled"]);
+        let is_recovery = |what: &What| matches!(what, What::Command(Hex(command)) if command[1] == RECOVER_AC);
+        assert!(trace.entries.iter().any(|entry| is_recovery(&entry.what)));
+    }
+    assert!(replay(&trace).unwrap().entries == trace.entries);
+}
+
+#[test]
 fn a_card_that_answers_by_command_gives_the_same_outcome() {
     for name in ["mastercard-online-cda", "mastercard-offline-cda", "visa-online", "visa-offline-fdda"] {
         let trace = record(name);
