@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Mode;
-use crate::upstream::HostConfig;
+use crate::upstream::HostSettings;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,7 +15,7 @@ pub(super) struct File {
     pub(super) mode: Mode,
     pub(super) merchant: Merchant,
     pub(super) terminal: Terminal,
-    pub(super) host: HostConfig,
+    pub(super) host: HostSettings,
     pub(super) journal: Journal,
     pub(super) readers: Spanned<Readers>,
     pub(super) keys: Keys,

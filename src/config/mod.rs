@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 pub use key_list::{KeyList, KeyListFormat, KeySet, ListedKey, ListedRevocation, day, key_files, name as key_name};
 pub use source::ConfigError;
-use source::Source;
+pub(crate) use source::Source;
 
 use crate::receipt::Letterhead;
 use crate::terminal::{Acceptor, Currency};
@@ -135,6 +135,8 @@ impl Config {
 
     fn read(source: &Source) -> Result<Self, ConfigError> {
         let file: file::File = source.deserialise()?;
+        let host = file.host.check(&source.relative(Path::new("")));
+        let host = host.map_err(|(at, error)| source.error(at, error))?;
         let terminal = &file.terminal;
         let merchant = &file.merchant;
         let currency = source.check(&terminal.currency, Currency::from_alpha)?;
@@ -228,7 +230,7 @@ impl Config {
             currency,
             time_zone: time_zone.clone(),
             card_timeout: Duration::from_secs(u64::from(*terminal.card_timeout_s.get_ref())),
-            host: file.host,
+            host,
             card_acceptor: CardAcceptor {
                 identity: acceptor,
                 name_location: Some(name_and_location.chars().take(40).collect()),

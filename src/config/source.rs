@@ -45,32 +45,32 @@ fn missing(error: &std::io::Error) -> &'static str {
 
 /// A file that was read.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     path: PathBuf,
     text: String,
 }
 
 impl Source {
-    pub(super) fn open(path: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { file: path.to_owned(), source })?;
         Ok(Source { path: path.to_owned(), text })
     }
 
-    pub(super) fn of_text(path: impl AsRef<Path>, text: &str) -> Self {
+    pub(crate) fn of_text(path: impl AsRef<Path>, text: &str) -> Self {
         Source { path: path.as_ref().to_owned(), text: text.to_owned() }
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// A path as it is meant in this file: relative to the file's folder.
-    pub(super) fn relative(&self, path: &Path) -> PathBuf {
+    pub(crate) fn relative(&self, path: &Path) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 
-    pub(super) fn deserialise<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+    pub(crate) fn deserialise<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         toml::from_str(&self.text).map_err(|error| {
             let first_line = error.message().lines().next().unwrap_or_default().to_owned();
             self.error(error.span().unwrap_or(0..0), first_line)
@@ -78,23 +78,23 @@ impl Source {
     }
 
     /// An error at this place.
-    pub(super) fn error(&self, span: Range<usize>, message: impl Display) -> ConfigError {
+    pub(crate) fn error(&self, span: Range<usize>, message: impl Display) -> ConfigError {
         let location = locate(&self.text, span);
         self.invalid(location.line, location.key, message)
     }
 
     /// An error on this line, with whatever names what is wrong there.
-    pub(super) fn invalid(&self, line: usize, key: impl Into<String>, message: impl Display) -> ConfigError {
+    pub(crate) fn invalid(&self, line: usize, key: impl Into<String>, message: impl Display) -> ConfigError {
         ConfigError::Invalid { file: self.path.clone(), line, key: key.into(), message: message.to_string() }
     }
 
     /// The line at which this range begins, counted from 1.
-    pub(super) fn line_of(&self, span: Range<usize>) -> usize {
+    pub(crate) fn line_of(&self, span: Range<usize>) -> usize {
         locate(&self.text, span).line
     }
 
     /// Parses a value, or says where it stands and why it can't be.
-    pub(super) fn check<T, E: Display>(
+    pub(crate) fn check<T, E: Display>(
         &self,
         value: &Spanned<String>,
         parse: impl FnOnce(&str) -> Result<T, E>,

@@ -1,15 +1,18 @@
 //! Telling the acquirer what card and terminal approved without it.
 
+use super::answer::Answered;
 use super::authorisation::AuthorisationRequest;
 use super::config::{CardAcceptor, HostConfig};
+use super::facts::Facts;
 use super::failure::MalformedAnswer;
-use super::iso8583::{Message, Mti};
+use super::iso8583::{Message, Purpose};
 use super::response_code::{OnReversal, ResponseCode};
 
 /// The Authorisation Response Code of an offline approval (EMV Book 4, A6): what field 39 of an advice says.
 const OFFLINE_APPROVED: &str = "Y1";
 
-/// An advice of an offline approval, by which the acquirer collects the money: 0220, repeated as 0221.
+/// An advice of an offline approval, by which the acquirer collects the money: in ISO 8583:1987 0220, repeated
+/// as 0221.
 ///
 /// Its fields are those of a request for the same sale, under a STAN and a reference of its own that are the same in
 /// every repeat, and without track 2, which nobody has kept. Field 55 has the card's Transaction Certificate.
@@ -23,11 +26,8 @@ pub struct Advice {
 
 impl Advice {
     pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
-        let first = Mti::FINANCIAL_ADVICE;
-        let mut message = self.request.to_message(config, acceptor);
-        message.mti = if self.is_repeat { first.repeat() } else { first };
-        message.set(39, OFFLINE_APPROVED);
-        message
+        let facts = Facts { response_code: Some(OFFLINE_APPROVED), ..self.request.facts(acceptor) };
+        config.message(Purpose::Advice, self.is_repeat, &facts)
     }
 }
 
@@ -42,8 +42,8 @@ pub struct AdviceAnswer {
 }
 
 impl AdviceAnswer {
-    pub(super) fn from_message(message: &Message, advice: &Advice) -> Result<Self, MalformedAnswer> {
-        let response_code = ResponseCode::of(message)?;
+    pub(super) fn read(answer: Answered<'_>, advice: &Advice) -> Result<Self, MalformedAnswer> {
+        let response_code = answer.response_code()?;
         // The codes that settle a reversal settle an advice.
         let is_taken = match response_code.meaning().on_reversal {
             OnReversal::Settles => true,
@@ -58,6 +58,7 @@ impl AdviceAnswer {
 mod tests {
     use super::super::authorisation::tests::request;
     use super::super::config::tests::{acceptor, config};
+    use super::super::iso8583::Dialect;
     use super::*;
 
     fn advice(is_repeat: bool) -> Advice {
@@ -81,9 +82,10 @@ mod tests {
     #[test]
     fn an_advice_is_taken_by_an_acquirer_that_says_so_and_by_no_other() {
         let is_taken = |code: &str, is_repeat| {
-            let mut answer = Message::new(Mti::FINANCIAL_ADVICE.answer());
+            let mut answer = Message::new("0230".parse().unwrap());
             answer.set(39, code);
-            AdviceAnswer::from_message(&answer, &advice(is_repeat)).unwrap().is_taken
+            let dialect = Dialect::bcd();
+            AdviceAnswer::read(Answered::new(&answer, &dialect), &advice(is_repeat)).unwrap().is_taken
         };
         assert!(is_taken("00", false) && is_taken("94", true));
         for code in ["94", "05", "25", "30", "91"] {

@@ -6,28 +6,29 @@ use emv::fields::{Amount, Track2};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::answer::Answered;
 use super::config::{CardAcceptor, HostConfig};
+use super::facts::Facts;
 use super::failure::MalformedAnswer;
 use super::icc_data::IssuerData;
-use super::iso8583::Message;
+use super::iso8583::{Dialect, Element, Message};
 use super::response_code::{Action, ResponseCode};
-use super::when;
 use crate::terminal::{Acceptor, Answer, Card, Currency, Hex, Rrn, Stan, TransactionType};
 
-/// How the card was read: the first two digits of field 22, Point of Service Entry Mode.
+/// How the card was read. A dialect's `entry_modes` say by which codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryMode {
-    /// 07: contactless, with chip data.
+    /// Contactless, with chip data.
     ContactlessChip,
-    /// 91: contactless, with magnetic stripe data.
+    /// Contactless, with magnetic stripe data.
     ContactlessMagneticStripe,
 }
 
 impl EntryMode {
-    fn code(self) -> &'static str {
+    pub(super) fn code(self, dialect: &Dialect) -> &str {
         match self {
-            Self::ContactlessChip => "07",
-            Self::ContactlessMagneticStripe => "91",
+            Self::ContactlessChip => &dialect.entry_modes.contactless_chip,
+            Self::ContactlessMagneticStripe => &dialect.entry_modes.contactless_magnetic_stripe,
         }
     }
 }
@@ -74,45 +75,28 @@ impl fmt::Debug for AuthorisationRequest {
 
 impl AuthorisationRequest {
     pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
-        let (expiry, sequence_number) = (self.card.expiry, self.card.sequence_number);
-        let pin_entry_capability = if acceptor.takes_pin { 1 } else { 2 };
-        let mut message = Message::new(config.message_class.mti());
-        acceptor.apply(&self.acceptor, &mut message);
-        message
-            .set(2, self.card.pan.digits())
-            .set(3, processing_code(self.kind))
-            .set(4, amount(self.amount))
-            .set(7, when::transmission(self.at))
-            .set(11, self.stan.to_string())
-            .set(12, when::local_time(self.at, &acceptor.time_zone))
-            .set(13, when::local_date(self.at, &acceptor.time_zone))
-            .set(14, format!("{:02}{:02}", expiry.year() % 100, expiry.month()))
-            .set(22, format!("{}{pin_entry_capability}", self.entry_mode.code()))
-            .set_if(23, sequence_number.map(|number| format!("{number:03}")))
-            .set(25, "00")
-            .set_if(35, self.track2.as_ref().map(|track2| track2.digits('=').as_bytes().to_vec()))
-            .set(37, self.rrn.as_str())
-            .set(49, format!("{:03}", self.currency.numeric()))
-            .set_if(52, self.pin_block.as_ref().map(|block| block.as_slice()));
-        if self.cashback != Amount::ZERO {
-            // Default account, amount type 40 (cash), currency, debit, amount.
-            message.set(54, format!("0040{:03}D{}", self.currency.numeric(), amount(self.cashback)));
-        }
-        if !self.icc_data.is_empty() {
-            message.set(55, self.icc_data.as_slice());
-        }
-        config.finish(message)
+        config.message(config.class_of(self.kind), false, &self.facts(acceptor))
     }
-}
 
-/// Field 3: the kind of transaction, from and to the default account.
-pub(super) fn processing_code(kind: TransactionType) -> String {
-    format!("{:02X}0000", kind.code())
-}
-
-/// Field 4: n 12.
-pub(super) fn amount(amount: Amount) -> String {
-    format!("{:012}", amount.minor_units())
+    /// What is known of it.
+    pub(super) fn facts<'a>(&'a self, acceptor: &'a CardAcceptor) -> Facts<'a> {
+        Facts {
+            identity: &self.acceptor,
+            kind: Some(self.kind),
+            amount: Some(self.amount),
+            cashback: self.cashback,
+            currency: Some(self.currency),
+            entry_mode: Some(self.entry_mode),
+            pan: Some(&self.card.pan),
+            expiry: Some(self.card.expiry),
+            card_sequence_number: self.card.sequence_number,
+            track2: self.track2.as_ref(),
+            rrn: Some(&self.rrn),
+            pin_block: self.pin_block.as_deref(),
+            icc_data: &self.icc_data,
+            ..Facts::new(self.stan, self.at, acceptor)
+        }
+    }
 }
 
 /// What the host decided.
@@ -173,17 +157,18 @@ impl AuthorisationAnswer {
     }
 
     /// The answer to a request for the amount `asked` under the reference `rrn`.
-    pub(super) fn from_message(message: &Message, asked: Amount, rrn: &Rrn) -> Result<Self, MalformedAnswer> {
-        let response_code = ResponseCode::of(message)?;
-        let text = |number| message.text(number).filter(|text| !text.is_empty()).map(str::to_owned);
-        let issuer_data =
-            message.bytes(55).map(IssuerData::parse).transpose().map_err(|_| MalformedAnswer::Field(55))?;
+    pub(super) fn read(answer: Answered<'_>, asked: Amount, rrn: &Rrn) -> Result<Self, MalformedAnswer> {
+        let response_code = answer.response_code()?;
+        let text = |element| answer.text(element).map(str::to_owned);
+        let issuer_data = answer.bytes(Element::IccData).map(IssuerData::parse).transpose();
+        let issuer_data = issuer_data.map_err(|_| answer.without(Element::IccData))?;
         let decision = match response_code.meaning().action {
             Action::Approve => Decision::Approved,
             Action::ApproveWithIdentification => Decision::ApprovedWithIdentification,
             Action::ApprovePartially => {
-                let approved = message.number(4).and_then(|amount| Amount::new(amount).ok());
-                let approved = approved.filter(|amount| *amount > Amount::ZERO).ok_or(MalformedAnswer::Field(4))?;
+                let approved = answer.number(Element::Amount).and_then(|amount| Amount::new(amount).ok());
+                let approved = approved.filter(|amount| *amount > Amount::ZERO);
+                let approved = approved.ok_or_else(|| answer.without(Element::Amount))?;
                 if approved < asked { Decision::PartiallyApproved(approved) } else { Decision::Approved }
             }
             Action::Decline => Decision::Declined,
@@ -193,8 +178,10 @@ impl AuthorisationAnswer {
         Ok(Self {
             response_code,
             decision,
-            authorisation_code: text(38),
-            acquirer_rrn: text(37).and_then(|text| Rrn::try_from(text).ok()).filter(|theirs| theirs != rrn),
+            authorisation_code: text(Element::AuthorisationCode),
+            acquirer_rrn: text(Element::RetrievalReferenceNumber)
+                .and_then(|text| Rrn::try_from(text).ok())
+                .filter(|theirs| theirs != rrn),
             issuer_data: issuer_data.unwrap_or_default(),
         })
     }
@@ -205,7 +192,6 @@ pub(super) mod tests {
     use emv::fields::{Pan, YearMonth};
 
     use super::super::config::tests::{acceptor, config};
-    use super::super::iso8583::Mti;
     use super::*;
 
     /// A Visa test card, tapped at 14:30:05 on the 21st of July 2026, two hours ahead of UTC.
@@ -234,11 +220,12 @@ pub(super) mod tests {
     }
 
     fn answer(fields: &[(u8, &str)]) -> Result<AuthorisationAnswer, MalformedAnswer> {
-        let mut message = Message::new(Mti::AUTHORISATION_REQUEST.answer());
+        let mut message = Message::new("0110".parse().unwrap());
         for (number, value) in fields {
             message.set(*number, value.as_bytes());
         }
-        AuthorisationAnswer::from_message(&message, Amount::from(1250), &request(42).rrn)
+        let dialect = Dialect::bcd();
+        AuthorisationAnswer::read(Answered::new(&message, &dialect), Amount::from(1250), &request(42).rrn)
     }
 
     #[test]
@@ -268,7 +255,7 @@ pub(super) mod tests {
             (49, "978"),
             (55, r"\x9f6\x02\x00\x01"),
         ];
-        assert_eq!(message.mti, Mti::AUTHORISATION_REQUEST);
+        assert_eq!(message.mti.to_string(), "0100");
         assert_eq!(fields, expected.map(|(number, value)| (number, value.to_owned())));
     }
 
@@ -284,7 +271,7 @@ pub(super) mod tests {
         };
         let no_pin = CardAcceptor { takes_pin: false, ..acceptor() };
         let message = sale.to_message(&config("message_class = 'financial'"), &no_pin);
-        assert_eq!(message.mti, Mti::FINANCIAL_REQUEST);
+        assert_eq!(message.mti.to_string(), "0200");
         assert_eq!((message.text(3), message.text(22)), (Some("090000"), Some("912")));
         assert_eq!(message.text(54), Some("0040978D000000000500"));
         assert_eq!((message.bytes(52), message.bytes(55)), (Some(&[7; 8][..]), None));

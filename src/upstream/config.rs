@@ -1,48 +1,139 @@
 //! What the host link must know of the acquirer, and the acquirer of the terminal.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use toml::Spanned;
 
-use super::iso8583::{Dialect, Message, Mti, field};
-use crate::terminal::Acceptor;
+use super::facts::Facts;
+use super::iso8583::{Dialect, DialectSettings, EncodeError, InvalidDialect, Layout, Message, Purpose, field};
+use crate::terminal::{Acceptor, TransactionType};
 
 /// The host: how to reach it, and how it wants its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "HostSettings")]
 pub struct HostConfig {
     /// `name:port`, or `address:port`.
-    #[serde(deserialize_with = "address")]
     pub address: String,
-    /// How messages are written.
+    /// How messages are written, and what stands in their fields.
     pub dialect: Dialect,
     /// Under which message type a sale is authorised.
-    #[serde(default)]
     pub message_class: MessageClass,
     /// Fields that this acquirer does not want: no message has them.
-    #[serde(default)]
-    pub omit: Omissions,
+    omit: Vec<u8>,
     /// Fields that every message has with the same value, such as the Network International Identifier.
-    #[serde(default)]
-    pub constant: Constants,
+    constant: BTreeMap<u8, String>,
     /// How long a connection may take to be made, milliseconds.
-    #[serde(default = "defaults::connect_timeout_ms", deserialize_with = "not_zero")]
     pub connect_timeout_ms: u64,
     /// How long an answer may take once the request is written, milliseconds.
-    #[serde(default = "defaults::response_timeout_ms", deserialize_with = "not_zero")]
     pub response_timeout_ms: u64,
     /// How long to wait after a failed connection before the next, milliseconds. It doubles with each failure.
-    #[serde(default = "defaults::backoff_initial_ms")]
     pub backoff_initial_ms: u64,
     /// What that wait grows to at most, milliseconds.
-    #[serde(default = "defaults::backoff_max_ms")]
     pub backoff_max_ms: u64,
     /// The longest frame that is taken, bytes after the length header.
-    #[serde(default = "defaults::frame_bytes_max")]
     pub frame_bytes_max: usize,
+}
+
+/// The `[host]` table of a configuration, before what it says is held against its dialect.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HostSettings {
+    #[serde(deserialize_with = "address")]
+    address: String,
+    dialect: Spanned<DialectSettings>,
+    #[serde(default)]
+    message_class: Option<Spanned<MessageClass>>,
+    #[serde(default)]
+    omit: Option<Spanned<Vec<u8>>>,
+    #[serde(default)]
+    constant: Option<Spanned<BTreeMap<String, String>>>,
+    #[serde(default = "defaults::connect_timeout_ms", deserialize_with = "not_zero")]
+    connect_timeout_ms: u64,
+    #[serde(default = "defaults::response_timeout_ms", deserialize_with = "not_zero")]
+    response_timeout_ms: u64,
+    #[serde(default = "defaults::backoff_initial_ms")]
+    backoff_initial_ms: u64,
+    #[serde(default = "defaults::backoff_max_ms")]
+    backoff_max_ms: u64,
+    #[serde(default = "defaults::frame_bytes_max")]
+    frame_bytes_max: usize,
+}
+
+impl HostSettings {
+    /// The host; files of dialects are looked for in `folder`.
+    ///
+    /// # Errors
+    /// What is wrong, and where in the text of the configuration.
+    pub(crate) fn check(self, folder: &Path) -> Result<HostConfig, (Range<usize>, InvalidRule)> {
+        let whole = self.dialect.span();
+        let dialect = self.dialect.into_inner().resolve(folder);
+        let dialect = dialect.map_err(|wrong| (wrong.at.unwrap_or(whole.clone()), wrong.error.into()))?;
+        let (at, message_class) =
+            self.message_class.map_or((whole, MessageClass::default()), |class| (class.span(), class.into_inner()));
+        if !dialect.messages.contains_key(&message_class.into()) {
+            return Err((at, InvalidDialect::NoMessage(message_class.into()).into()));
+        }
+        let said = |at: Range<usize>| move |error: InvalidRule| (at.clone(), error);
+        let omit = self.omit.map_or(Ok(Vec::new()), |omit| {
+            let at = omit.span();
+            omissions(omit.into_inner(), &dialect).map_err(said(at))
+        })?;
+        let constant = self.constant.map_or(Ok(BTreeMap::new()), |constant| {
+            let at = constant.span();
+            constants(constant.into_inner(), &dialect).map_err(said(at))
+        })?;
+        Ok(HostConfig {
+            address: self.address,
+            dialect,
+            message_class,
+            omit,
+            constant,
+            connect_timeout_ms: self.connect_timeout_ms,
+            response_timeout_ms: self.response_timeout_ms,
+            backoff_initial_ms: self.backoff_initial_ms,
+            backoff_max_ms: self.backoff_max_ms,
+            frame_bytes_max: self.frame_bytes_max,
+        })
+    }
+}
+
+impl TryFrom<HostSettings> for HostConfig {
+    type Error = InvalidRule;
+
+    /// Files of dialects are looked for in the working directory.
+    fn try_from(settings: HostSettings) -> Result<Self, InvalidRule> {
+        settings.check(Path::new("")).map_err(|(_, error)| error)
+    }
+}
+
+/// Constants by number. None of them says what is sold.
+fn constants(settings: BTreeMap<String, String>, dialect: &Dialect) -> Result<BTreeMap<u8, String>, InvalidRule> {
+    let constant = |(number, value): (String, String)| {
+        let number = field::number(&number)?;
+        if dialect.elements.get(&number).is_some_and(|element| element.is_never_constant()) {
+            return Err(InvalidRule::Constant(number));
+        }
+        dialect.fits(number, &value)?;
+        Ok((number, value))
+    };
+    settings.into_iter().map(constant).collect()
+}
+
+/// Numbers of fields that no message has. None of them is one that the money depends on.
+fn omissions(numbers: Vec<u8>, dialect: &Dialect) -> Result<Vec<u8>, InvalidRule> {
+    for number in &numbers {
+        field::number(&number.to_string())?;
+        if dialect.elements.get(number).is_some_and(|element| element.is_never_omitted()) {
+            return Err(InvalidRule::Omitted(*number));
+        }
+    }
+    Ok(numbers)
 }
 
 /// A name or an address, and a port.
@@ -97,23 +188,32 @@ impl HostConfig {
         Duration::from_millis(wait_ms.min(self.backoff_max_ms))
     }
 
-    /// Adds to a message what is constant, and takes out what is not wanted.
-    pub(super) fn finish(&self, mut message: Message) -> Message {
-        for (number, value) in &self.constant.0 {
+    /// For what a request for a transaction of this kind is sent.
+    pub(super) fn class_of(&self, kind: TransactionType) -> Purpose {
+        let has_own = kind == TransactionType::Refund && self.dialect.messages.contains_key(&Purpose::Refund);
+        if has_own { Purpose::Refund } else { self.message_class.into() }
+    }
+
+    /// The layout of a message that every dialect has.
+    pub(super) fn layout(&self, purpose: Purpose) -> &Layout {
+        self.dialect.messages.get(&purpose).expect("the dialect was checked when it was read")
+    }
+
+    /// A message that every dialect has: what is known, in its fields, with what this acquirer always wants and
+    /// without what it never wants.
+    pub(super) fn message(&self, purpose: Purpose, is_repeat: bool, facts: &Facts<'_>) -> Message {
+        let layout = self.layout(purpose);
+        let mti = if is_repeat { layout.repeat } else { layout.mti };
+        let mut message = facts.message(mti, layout, &self.dialect);
+        for (number, value) in &self.constant {
             message.set(*number, value.as_bytes());
         }
-        for number in &self.omit.0 {
+        for number in &self.omit {
             message.remove(*number);
         }
         message
     }
 }
-
-/// Fields that no configuration may give a value: they say whose money moves, how much of it, and in which message.
-const NEVER_CONSTANT: &[u8] = &[2, 3, 4, 7, 11, 35, 37, 38, 39, 41, 49, 52, 54, 55, 90, 95];
-
-/// Fields that no configuration may take out: without them no host can tell one request from another, or what is asked.
-const NEVER_OMITTED: &[u8] = &[3, 4, 7, 11, 39, 49, 90];
 
 /// A rule of the configuration that would make a message say something else than was done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,65 +224,34 @@ pub enum InvalidRule {
     /// The field belongs to the transaction.
     #[error("field {0} can't be constant: it says what is sold, to whom or in which message")]
     Constant(u8),
+    /// The value does not fit its field.
+    #[error(transparent)]
+    Unfit(#[from] EncodeError),
+    /// The dialect can't be used.
+    #[error(transparent)]
+    Dialect(#[from] InvalidDialect),
     /// The field is needed.
     #[error("field {0} can't be omitted: without it the host can't tell what is asked, or of which request")]
     Omitted(u8),
-}
-
-/// Fields with a constant value, by number. None of them says what is bought.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "BTreeMap<String, String>")]
-pub struct Constants(BTreeMap<u8, String>);
-
-impl TryFrom<BTreeMap<String, String>> for Constants {
-    type Error = InvalidRule;
-
-    fn try_from(settings: BTreeMap<String, String>) -> Result<Self, InvalidRule> {
-        let constant = |(number, value): (String, String)| match field::number(&number)? {
-            number if NEVER_CONSTANT.contains(&number) => Err(InvalidRule::Constant(number)),
-            number => Ok((number, value)),
-        };
-        settings.into_iter().map(constant).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-/// The numbers of fields that no message has. None of them is one that the money depends on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Vec<u8>")]
-pub struct Omissions(Vec<u8>);
-
-impl TryFrom<Vec<u8>> for Omissions {
-    type Error = InvalidRule;
-
-    fn try_from(numbers: Vec<u8>) -> Result<Self, InvalidRule> {
-        for number in &numbers {
-            field::number(&number.to_string())?;
-        }
-        match numbers.iter().find(|number| NEVER_OMITTED.contains(number)) {
-            Some(number) => Err(InvalidRule::Omitted(*number)),
-            None => Ok(Self(numbers)),
-        }
-    }
 }
 
 /// Under which message type a sale is authorised.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageClass {
-    /// 0100 and 0110: the answer authorises; clearing follows by other means. The usual case of an acquirer that
+    /// In ISO 8583:1987 0100 and 0110: the answer authorises; clearing follows by other means. The usual case of an acquirer that
     /// captures by batch, and the default.
     #[default]
     Authorisation,
-    /// 0200 and 0210: the answer authorises and posts, a single message for both.
+    /// In ISO 8583:1987 0200 and 0210: the answer authorises and posts, a single message for both.
     Financial,
 }
 
-impl MessageClass {
-    /// The type of the request.
-    pub fn mti(self) -> Mti {
-        match self {
-            Self::Authorisation => Mti::AUTHORISATION_REQUEST,
-            Self::Financial => Mti::FINANCIAL_REQUEST,
+impl From<MessageClass> for Purpose {
+    fn from(class: MessageClass) -> Self {
+        match class {
+            MessageClass::Authorisation => Self::Authorisation,
+            MessageClass::Financial => Self::Financial,
         }
     }
 }
@@ -204,19 +273,6 @@ pub struct CardAcceptor {
     pub takes_pin: bool,
     /// Fields 12 and 13: where the terminal stands, in time.
     pub time_zone: TimeZone,
-}
-
-impl CardAcceptor {
-    /// Sets what says who the acceptor is; `identity` is that of the transaction, which may be older than this.
-    pub(super) fn apply(&self, identity: &Acceptor, message: &mut Message) {
-        message
-            .set_if(18, self.category_code.map(|code| format!("{code:04}")))
-            .set_if(19, self.country_code.map(|code| format!("{code:03}")))
-            .set_if(32, self.acquirer_id.as_deref())
-            .set(41, identity.terminal_id.as_str())
-            .set(42, identity.merchant_id.as_str())
-            .set_if(43, self.name_location.as_deref());
-    }
 }
 
 #[cfg(test)]
@@ -246,17 +302,16 @@ pub(super) mod tests {
     #[test]
     fn what_is_not_said_has_a_default() {
         let config = config("");
-        assert_eq!(config.message_class.mti(), Mti::AUTHORISATION_REQUEST);
+        assert_eq!(config.message_class, MessageClass::Authorisation);
         assert_eq!((config.response_timeout().as_secs(), config.frame_bytes_max), (30, 8192));
     }
 
     #[test]
     fn an_acquirer_may_want_other_fields() {
         let rules = "message_class = 'financial'\nomit = [2, 43]\nconstant = { 24 = '001' }";
-        let config = config(rules);
-        let mut message = Message::new(config.message_class.mti());
-        message.set(2, "4761739001010119").set(3, "000000");
-        assert_eq!(format!("{:?}", config.finish(message)), "0200 3=000000 24=001");
+        let message = super::super::authorisation::tests::request(42).to_message(&config(rules), &acceptor());
+        assert_eq!(message.mti.to_string(), "0200");
+        assert_eq!((message.text(2), message.text(3), message.text(24)), (None, Some("000000"), Some("001")));
     }
 
     /// What is wrong with the example configuration once its host has this rule as well, but for the file's name.
@@ -273,15 +328,16 @@ pub(super) mod tests {
 
     #[test]
     fn no_configuration_rewrites_what_is_sold_or_leaves_it_out() {
-        for number in NEVER_CONSTANT {
+        for number in [2, 3, 4, 7, 11, 35, 37, 38, 39, 41, 49, 52, 54, 55, 90, 95] {
             let refused = refusal(&format!("constant = {{ 24 = '001', {number} = '000000000100' }}"));
             assert!(refused.starts_with(&format!("host.constant: field {number} can't be constant")), "{refused}");
         }
-        for number in NEVER_OMITTED {
+        for number in [3, 4, 7, 11, 39, 49, 90] {
             let refused = refusal(&format!("omit = [32, {number}]"));
             assert!(refused.starts_with(&format!("host.omit: field {number} can't be omitted")), "{refused}");
         }
         assert!(refusal("constant = { 1 = '001' }").contains("`1` is not a field"));
+        assert!(refusal("constant = { 24 = '00001' }").starts_with("host.constant: field 24 (n3): 5 are too many"));
         assert!(refusal("omit = [129]").contains("`129` is not a field"));
     }
 

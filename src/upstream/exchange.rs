@@ -4,54 +4,57 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
+use super::answer::Answered;
 use super::failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
-use super::iso8583::{Dialect, FrameError, Framer, Message, Mti, decode, encode};
-use super::response_code::{Action, ResponseCode};
+use super::iso8583::{Dialect, Element, FrameError, Framer, Message, Mti, decode, encode};
+use super::response_code::Action;
 use crate::terminal::Stan;
 
-/// Fields that must be ours in every answer that has them: the terminal and the currency.
-const ALWAYS_ECHOED: &[u8] = &[41, 49];
+/// What must be ours in every answer that has it.
+const ALWAYS_ECHOED: [Element; 2] = [Element::TerminalId, Element::Currency];
 
 /// What an answer must hold to be the answer to a request: what the request held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expected {
     /// The type.
     mti: Mti,
-    /// Field 11, which every answer has.
+    /// The STAN, which every answer has.
     stan: Stan,
     /// Fields that must be ours where an answer has them.
     echoed: Vec<(u8, String)>,
-    /// Field 4: where the answer has it, it must be ours; in a partial approval, at most ours.
+    /// The amount: where the answer has it, it must be ours; in a partial approval, at most ours.
     amount: Option<u64>,
 }
 
 impl Expected {
-    /// What answers `request`, which has this STAN, where the acquirer gives the fields of `echo` back.
-    pub(super) fn to(request: &Message, stan: Stan, echo: &[u8]) -> Self {
-        let ours = |number: &u8| Some((*number, request.text(*number)?.to_owned()));
+    /// What answers `request`, which has this STAN, in this dialect.
+    pub(super) fn to(request: &Message, stan: Stan, dialect: &Dialect) -> Self {
+        let ours = |number: u8| Some((number, request.text(number)?.to_owned()));
+        let always = ALWAYS_ECHOED.iter().filter_map(|element| dialect.field_of(*element));
         Self {
             mti: request.mti.answer(),
             stan,
-            echoed: ALWAYS_ECHOED.iter().chain(echo).filter_map(ours).collect(),
-            amount: request.number(4),
+            echoed: always.chain(dialect.echo.iter().copied()).filter_map(ours).collect(),
+            amount: Answered::new(request, dialect).number(Element::Amount),
         }
     }
 
     /// The first field by which a message of the expected type answers another request; nothing where it answers this
     /// one.
-    fn disagreement(&self, message: &Message) -> Option<u8> {
-        if message.number(11) != Some(self.stan.number().into()) {
-            return Some(11);
+    fn disagreement(&self, message: &Message, dialect: &Dialect) -> Option<u8> {
+        let answer = Answered::new(message, dialect);
+        if answer.number(Element::Stan) != Some(self.stan.number().into()) {
+            return dialect.field_of(Element::Stan);
         }
         let differs = |(number, ours): &&(u8, String)| message.text(*number).is_some_and(|theirs| theirs != ours);
         let echoed = self.echoed.iter().find(differs).map(|(number, _)| *number);
-        echoed.or_else(|| (!self.agrees_with_amount(message)).then_some(4))
+        echoed.or_else(|| dialect.field_of(Element::Amount).filter(|_| !self.agrees_with_amount(answer)))
     }
 
-    fn agrees_with_amount(&self, message: &Message) -> bool {
-        let Some(ours) = self.amount.filter(|_| message.bytes(4).is_some()) else { return true };
-        let Some(theirs) = message.number(4) else { return false };
-        let is_partial = ResponseCode::of(message).is_ok_and(|code| code.meaning().action == Action::ApprovePartially);
+    fn agrees_with_amount(&self, answer: Answered<'_>) -> bool {
+        let Some(ours) = self.amount.filter(|_| answer.bytes(Element::Amount).is_some()) else { return true };
+        let Some(theirs) = answer.number(Element::Amount) else { return false };
+        let is_partial = answer.response_code().is_ok_and(|code| code.meaning().action == Action::ApprovePartially);
         if is_partial { theirs <= ours } else { theirs == ours }
     }
 }
@@ -87,7 +90,7 @@ impl<T: Clone> Exchange<T> {
 
     /// What answers `request`, which has this STAN.
     pub(super) fn expected(&self, request: &Message, stan: Stan) -> Expected {
-        Expected::to(request, stan, &self.dialect.echo)
+        Expected::to(request, stan, &self.dialect)
     }
 
     /// The bytes to send for `message`.
@@ -134,7 +137,9 @@ impl<T: Clone> Exchange<T> {
     }
 
     fn received_message(&mut self, message: Message) -> Option<Ended<T>> {
-        let answers = |expected: &Expected| message.mti == expected.mti && expected.disagreement(&message).is_none();
+        let answers = |expected: &Expected| {
+            message.mti == expected.mti && expected.disagreement(&message, &self.dialect).is_none()
+        };
         if let Some(index) = self.waiting.iter().position(|waiting| answers(&waiting.expected)) {
             return Some((self.waiting.remove(index).token, Ok(message)));
         }
@@ -143,9 +148,10 @@ impl<T: Clone> Exchange<T> {
         }
         tracing::warn!(?message, "dropped: it answers no request that waits");
         let is_alone = self.waiting.len() == 1;
+        let stan_field = self.dialect.field_of(Element::Stan);
         for waiting in self.waiting.iter_mut().filter(|waiting| waiting.expected.mti == message.mti) {
-            match waiting.expected.disagreement(&message) {
-                Some(11) if !is_alone => {}
+            match waiting.expected.disagreement(&message, &self.dialect) {
+                field if field == stan_field && !is_alone => {}
                 field => waiting.mismatch = field,
             }
         }
@@ -233,7 +239,7 @@ mod tests {
 
     /// An approval of the request with STAN `stan`.
     fn approval(stan: u32) -> Message {
-        let mut message = Message::new(Mti::AUTHORISATION_REQUEST.answer());
+        let mut message = Message::new("0110".parse().unwrap());
         message.set(4, "000000001250").set(11, format!("{stan:06}")).set(37, request(stan).rrn.as_str()).set(39, "00");
         message.set(41, "TERM0001");
         message
@@ -252,7 +258,7 @@ mod tests {
     #[test]
     fn an_answer_to_another_transaction_is_not_taken_for_ours() {
         let mut financial = approval(1);
-        financial.mti = Mti::FINANCIAL_REQUEST.answer();
+        financial.mti = "0210".parse().unwrap();
         let mut unnumbered = approval(1);
         unnumbered.remove(11);
         let other = |number: u8, value: &str| {

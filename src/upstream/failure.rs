@@ -1,6 +1,6 @@
 //! How an exchange with the host fails, sorted by the one question that matters: must it be reversed?
 
-use super::iso8583::{DecodeError, EncodeError, FrameError};
+use super::iso8583::{DecodeError, EncodeError, FrameError, Purpose};
 use crate::terminal::{HostFailure, Stan};
 
 /// No answer that counts. [`is_reversal_needed`](Self::is_reversal_needed) tells what follows.
@@ -47,6 +47,9 @@ pub enum NotSent {
     /// The request can't be written in the host's dialect.
     #[error("the request can't be written: {0}")]
     Encode(#[from] EncodeError),
+    /// The host's dialect has no such message.
+    #[error("the host's dialect has no message for {0}")]
+    NoMessage(Purpose),
     /// The request can't be framed.
     #[error("the request can't be framed: {0}")]
     Frame(#[from] FrameError),

@@ -7,9 +7,11 @@
 //! may have approved; what follows from that is for the transaction's life to decide.
 
 mod advice;
+mod answer;
 mod authorisation;
 mod config;
 mod exchange;
+mod facts;
 mod failure;
 mod host;
 pub mod icc_data;
@@ -21,7 +23,8 @@ mod when;
 
 pub use advice::{Advice, AdviceAnswer};
 pub use authorisation::{AuthorisationAnswer, AuthorisationRequest, Decision, EntryMode};
-pub use config::{CardAcceptor, Constants, HostConfig, InvalidRule, MessageClass, Omissions};
+pub(crate) use config::HostSettings;
+pub use config::{CardAcceptor, HostConfig, InvalidRule, MessageClass};
 pub use failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
 pub use host::{Authorisation, Host};
 pub use network::{NetworkPurpose, NetworkRequest};

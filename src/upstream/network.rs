@@ -3,51 +3,54 @@
 use jiff::Timestamp;
 
 use super::config::{CardAcceptor, HostConfig};
-use super::iso8583::{Message, Mti};
-use super::when;
+use super::facts::Facts;
+use super::failure::NotSent;
+use super::iso8583::{Message, Purpose};
 use crate::terminal::Stan;
 
-/// A network management request, 0800: an echo test or a sign-on.
+/// A network management request, in ISO 8583:1987 0800: an echo test or a sign-on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkRequest {
     /// Field 11.
     pub stan: Stan,
     /// Field 7.
     pub at: Timestamp,
-    /// Field 70.
+    /// What for.
     pub purpose: NetworkPurpose,
 }
 
-/// What a network management request is for: field 70.
+/// What a network management request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NetworkPurpose {
-    /// 001: the terminal begins its work.
+    /// The terminal begins its work.
     SignOn,
-    /// 002: the terminal ends its work.
+    /// The terminal ends its work.
     SignOff,
-    /// 301: is the host there?
+    /// Is the host there?
     EchoTest,
 }
 
-impl NetworkPurpose {
-    fn code(self) -> &'static str {
-        match self {
-            Self::SignOn => "001",
-            Self::SignOff => "002",
-            Self::EchoTest => "301",
+impl From<NetworkPurpose> for Purpose {
+    fn from(purpose: NetworkPurpose) -> Self {
+        match purpose {
+            NetworkPurpose::SignOn => Self::SignOn,
+            NetworkPurpose::SignOff => Self::SignOff,
+            NetworkPurpose::EchoTest => Self::Echo,
         }
     }
 }
 
 impl NetworkRequest {
-    pub(super) fn to_message(self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
-        let mut message = Message::new(Mti::NETWORK_MANAGEMENT_REQUEST);
-        message
-            .set(7, when::transmission(self.at))
-            .set(11, self.stan.to_string())
-            .set(41, acceptor.identity.terminal_id.as_str())
-            .set(70, self.purpose.code());
-        config.finish(message)
+    /// The message.
+    ///
+    /// # Errors
+    /// If the dialect has none for this purpose.
+    pub(super) fn to_message(self, config: &HostConfig, acceptor: &CardAcceptor) -> Result<Message, NotSent> {
+        let purpose = self.purpose.into();
+        if !config.dialect.messages.contains_key(&purpose) {
+            return Err(NotSent::NoMessage(purpose));
+        }
+        Ok(config.message(purpose, false, &Facts::new(self.stan, self.at, acceptor)))
     }
 }
 
@@ -60,7 +63,7 @@ mod tests {
     fn an_echo_test_has_these_fields() {
         let at = "2026-07-21T12:30:05Z".parse().unwrap();
         let echo = NetworkRequest { stan: Stan::try_from(1).unwrap(), at, purpose: NetworkPurpose::EchoTest };
-        let message = echo.to_message(&config(""), &acceptor());
+        let message = echo.to_message(&config(""), &acceptor()).unwrap();
         assert_eq!(format!("{message:?}"), "0800 7=0721123005 11=000001 41=TERM0001 70=301");
     }
 }

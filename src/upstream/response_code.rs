@@ -1,9 +1,7 @@
-//! The response codes of field 39, what they mean, and what to tell whom.
+//! Response codes, what they mean, and what to tell whom.
 
 use std::fmt;
 
-use super::failure::MalformedAnswer;
-use super::iso8583::Message;
 use crate::terminal::Retry;
 
 /// What a response code decides.
@@ -84,19 +82,21 @@ impl Meaning {
     }
 }
 
-/// The response code that an answer carries: two characters (an 2).
+/// The response code that an answer carries: two characters as in ISO 8583:1987 (an 2), whatever the dialect; or three,
+/// where the dialect has codes of its own and does not know this one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ResponseCode([u8; 2]);
+pub struct ResponseCode {
+    characters: [u8; 3],
+    length: usize,
+}
 
 impl ResponseCode {
-    /// The code in these two characters; nothing unless they are letters and digits.
+    /// The code in these two or three characters; nothing unless they are letters and digits.
     pub fn new(code: &[u8]) -> Option<Self> {
-        let code: [u8; 2] = code.try_into().ok()?;
-        code.iter().all(u8::is_ascii_alphanumeric).then_some(Self(code))
-    }
-
-    pub(super) fn of(message: &Message) -> Result<Self, MalformedAnswer> {
-        message.bytes(39).and_then(Self::new).ok_or(MalformedAnswer::Field(39))
+        let length = Some(code.len()).filter(|length| (2..=3).contains(length))?;
+        let mut characters = [0; 3];
+        characters[..length].copy_from_slice(code);
+        code.iter().all(u8::is_ascii_alphanumeric).then_some(Self { characters, length })
     }
 
     /// What it means.
@@ -107,7 +107,7 @@ impl ResponseCode {
 
 impl fmt::Display for ResponseCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.escape_ascii())
+        write!(f, "{}", self.characters[..self.length].escape_ascii())
     }
 }
 

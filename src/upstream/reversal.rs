@@ -3,15 +3,16 @@
 use emv::fields::{Amount, Pan};
 use jiff::Timestamp;
 
-use super::authorisation::{amount, processing_code};
+use super::answer::Answered;
 use super::config::{CardAcceptor, HostConfig};
+use super::facts::Facts;
 use super::failure::MalformedAnswer;
-use super::iso8583::{Message, Mti};
+use super::iso8583::{Message, Purpose};
 use super::response_code::{OnReversal, ResponseCode};
-use super::when;
 use crate::terminal::{Currency, OnlineRequest, Rrn, Stan, TransactionType};
 
-/// A reversal of an authorisation that may have been approved and must not stand: 0400, repeated as 0401.
+/// A reversal of an authorisation that may have been approved and must not stand: in ISO 8583:1987 0400, repeated as
+/// 0401.
 ///
 /// It travels under a STAN of its own, the same in every repeat, and under the retrieval reference number by which the
 /// acquirer knows the request that it takes back: the one that the acquirer assigned, where it did and its answer
@@ -42,31 +43,19 @@ pub struct Reversal {
 
 impl Reversal {
     pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
-        let first = Mti::REVERSAL_REQUEST;
-        let mut message = Message::new(if self.is_repeat { first.repeat() } else { first });
-        acceptor.apply(&self.original.acceptor, &mut message);
-        message
-            .set_if(2, self.pan.as_ref().map(Pan::digits))
-            .set(3, processing_code(self.kind))
-            .set(4, amount(self.amount))
-            .set(7, when::transmission(self.at))
-            .set(11, self.stan.to_string())
-            .set(12, when::local_time(self.original.at, &acceptor.time_zone))
-            .set(13, when::local_date(self.original.at, &acceptor.time_zone))
-            .set(37, self.rrn.as_str())
-            .set_if(38, self.authorisation_code.as_deref())
-            .set(49, format!("{:03}", self.currency.numeric()))
-            .set(90, self.original_data_elements(config, acceptor))
-            // Nothing remains of the amount.
-            .set(95, "0".repeat(42));
-        config.finish(message)
-    }
-
-    /// Field 90: type, STAN, transmission date and time, acquirer and forwarding institution of the request; n 42.
-    fn original_data_elements(&self, config: &HostConfig, acceptor: &CardAcceptor) -> String {
-        let (mti, stan, at) = (config.message_class.mti(), self.original.stan, when::transmission(self.original.at));
-        let acquirer = acceptor.acquirer_id.as_deref().unwrap_or_default();
-        format!("{mti}{stan}{at}{acquirer:0>11}{:011}", 0)
+        let facts = Facts {
+            happened_at: self.original.at,
+            identity: &self.original.acceptor,
+            kind: Some(self.kind),
+            amount: Some(self.amount),
+            currency: Some(self.currency),
+            pan: self.pan.as_ref(),
+            rrn: Some(&self.rrn),
+            authorisation_code: self.authorisation_code.as_deref(),
+            original: Some((&self.original, config.layout(config.class_of(self.kind)).mti)),
+            ..Facts::new(self.stan, self.at, acceptor)
+        };
+        config.message(Purpose::Reversal, self.is_repeat, &facts)
     }
 }
 
@@ -80,8 +69,8 @@ pub struct ReversalAnswer {
 }
 
 impl ReversalAnswer {
-    pub(super) fn from_message(message: &Message, reversal: &Reversal) -> Result<Self, MalformedAnswer> {
-        let response_code = ResponseCode::of(message)?;
+    pub(super) fn read(answer: Answered<'_>, reversal: &Reversal) -> Result<Self, MalformedAnswer> {
+        let response_code = answer.response_code()?;
         let says = match response_code.meaning().on_reversal {
             OnReversal::SettlesRepeat if reversal.is_repeat => OnReversal::Settles,
             OnReversal::SettlesRepeat => OnReversal::Later,
@@ -95,6 +84,7 @@ impl ReversalAnswer {
 pub(super) mod tests {
     use super::super::authorisation::tests::request;
     use super::super::config::tests::{acceptor, config};
+    use super::super::iso8583::Dialect;
     use super::*;
 
     /// The reversal of the [`request`] with STAN `original`, a minute later, under the STAN that follows.
@@ -146,9 +136,11 @@ pub(super) mod tests {
     #[test]
     fn only_a_host_that_took_the_reversal_settles_it() {
         let says = |code: &str, is_repeat| {
-            let mut answer = Message::new(Mti::REVERSAL_REQUEST.answer());
+            let mut answer = Message::new("0410".parse().unwrap());
             answer.set(39, code);
-            ReversalAnswer::from_message(&answer, &Reversal { is_repeat, ..reversal(42) }).unwrap().says
+            let dialect = Dialect::bcd();
+            let answer = Answered::new(&answer, &dialect);
+            ReversalAnswer::read(answer, &Reversal { is_repeat, ..reversal(42) }).unwrap().says
         };
         assert_eq!(says("00", false), OnReversal::Settles);
         assert_eq!((says("94", false), says("94", true)), (OnReversal::Later, OnReversal::Settles));

@@ -18,6 +18,11 @@ pub(super) fn local_date(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned_datetime(zone.clone()).strftime("%m%d").to_string()
 }
 
+/// Date and time where the terminal stands: YYMMDDhhmmss (ISO 8583:1993, data element 12).
+pub(super) fn local_date_time(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned_datetime(zone.clone()).strftime("%y%m%d%H%M%S").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +33,6 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         assert_eq!(transmission(at), "0131223005");
         assert_eq!((local_time(at, &zone).as_str(), local_date(at, &zone).as_str()), ("003005", "0201"));
+        assert_eq!(local_date_time(at, &zone), "260201003005");
     }
 }

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use self::link::{Answers, Command, Link};
 use super::advice::{Advice, AdviceAnswer};
+use super::answer::Answered;
 use super::authorisation::{AuthorisationAnswer, AuthorisationRequest};
 use super::config::{CardAcceptor, HostConfig};
-use super::failure::{HostError, NoAnswer, NotSent};
+use super::failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
 use super::iso8583::Message;
 use super::network::NetworkRequest;
 use super::response_code::ResponseCode;
@@ -40,6 +41,7 @@ pub struct Host {
 /// An authorisation that the host was asked for.
 #[derive(Debug)]
 pub struct Authorisation {
+    config: Arc<HostConfig>,
     amount: Amount,
     rrn: Rrn,
     answers: Answers,
@@ -69,7 +71,7 @@ impl Host {
     pub fn begin(&self, request: &AuthorisationRequest) -> Authorisation {
         let message = request.to_message(&self.config, &self.acceptor);
         let answers = self.send_soon(message, request.stan);
-        Authorisation { amount: request.amount, rrn: request.rrn.clone(), answers }
+        Authorisation { config: self.config.clone(), amount: request.amount, rrn: request.rrn.clone(), answers }
     }
 
     /// Asks for an authorisation, once, and waits for the answer. Journal the request first.
@@ -87,7 +89,7 @@ impl Host {
     pub async fn reverse(&self, reversal: &Reversal) -> Result<ReversalAnswer, HostError> {
         let message = reversal.to_message(&self.config, &self.acceptor);
         let answer = first(&mut self.send(message, reversal.stan, None)).await?;
-        Ok(ReversalAnswer::from_message(&answer, reversal)?)
+        Ok(ReversalAnswer::read(self.read(&answer), reversal)?)
     }
 
     /// Sends an advice, once. Until the answer [takes it](AdviceAnswer::is_taken), send it again as a repeat.
@@ -97,7 +99,7 @@ impl Host {
     pub async fn advise(&self, advice: &Advice) -> Result<AdviceAnswer, HostError> {
         let message = advice.to_message(&self.config, &self.acceptor);
         let answer = first(&mut self.send(message, advice.request.stan, None)).await?;
-        Ok(AdviceAnswer::from_message(&answer, advice)?)
+        Ok(AdviceAnswer::read(self.read(&answer), advice)?)
     }
 
     /// Sends an echo test, a sign-on or a sign-off; returns what the host says to it.
@@ -105,9 +107,13 @@ impl Host {
     /// # Errors
     /// See [`HostError`].
     pub async fn manage(&self, request: NetworkRequest) -> Result<ResponseCode, HostError> {
-        let message = request.to_message(&self.config, &self.acceptor);
+        let message = request.to_message(&self.config, &self.acceptor)?;
         let answer = first(&mut self.send_soon(message, request.stan)).await?;
-        Ok(ResponseCode::of(&answer)?)
+        Ok(self.read(&answer).response_code()?)
+    }
+
+    fn read<'a>(&'a self, answer: &'a Message) -> Answered<'a> {
+        Answered::new(answer, &self.config.dialect)
     }
 
     /// Sends what somebody waits for. It has as much time as a connection may take, counted from now.
@@ -131,14 +137,18 @@ impl Authorisation {
     /// See [`HostError`]; where [a reversal is needed](HostError::is_reversal_needed), the host may have approved.
     pub async fn answer(&mut self) -> Result<AuthorisationAnswer, HostError> {
         let answer = first(&mut self.answers).await?;
-        Ok(AuthorisationAnswer::from_message(&answer, self.amount, &self.rrn)?)
+        Ok(self.read(&answer)?)
     }
 
     /// The answer that comes after its time was over, once [`answer`](Self::answer) has said so. It changes nothing,
     /// and tells afterwards what the host had decided. Nothing, where none comes on this connection.
     pub async fn late_answer(mut self) -> Option<AuthorisationAnswer> {
         let answer = self.answers.recv().await?.ok()?;
-        AuthorisationAnswer::from_message(&answer, self.amount, &self.rrn).ok()
+        self.read(&answer).ok()
+    }
+
+    fn read(&self, answer: &Message) -> Result<AuthorisationAnswer, MalformedAnswer> {
+        AuthorisationAnswer::read(Answered::new(answer, &self.config.dialect), self.amount, &self.rrn)
     }
 }
 

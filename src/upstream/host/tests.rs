@@ -11,8 +11,7 @@ use super::*;
 use crate::terminal::Stan;
 use crate::upstream::authorisation::tests::request;
 use crate::upstream::config::tests::{acceptor, config};
-use crate::upstream::failure::MalformedAnswer;
-use crate::upstream::iso8583::{Framer, Mti, decode, encode};
+use crate::upstream::iso8583::{Framer, decode, encode};
 use crate::upstream::reversal::tests::reversal;
 use crate::upstream::{Decision, NetworkPurpose, OnReversal};
 
@@ -356,7 +355,7 @@ async fn an_answer_to_another_type_of_message_is_not_ours() {
         let mut end = ends.recv().await.unwrap();
         let request = end.request().await;
         let mut other = approval(&request);
-        other.mti = Mti::AUTHORISATION_REQUEST.answer();
+        other.mti = "0110".parse().unwrap();
         end.answer(&other).await;
         end.answer(&approval(&request)).await;
         end

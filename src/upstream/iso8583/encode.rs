@@ -69,7 +69,7 @@ pub fn encode(message: &Message, dialect: &Dialect) -> Result<Zeroizing<Vec<u8>>
 }
 
 /// Checks a value against the format of its field, and brings it to the length of a fixed one.
-fn fill(field: u8, format: Format, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
+pub(super) fn fill(field: u8, format: Format, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
     let length = value.len();
     let room = format.limit.checked_sub(length).ok_or(EncodeError::TooLong { field, format, length })?;
     if !value.iter().all(|byte| format.content.allows(*byte)) {

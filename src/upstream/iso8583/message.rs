@@ -2,28 +2,43 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use emv::dict::Sensitivity;
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::field;
 
 /// The Message Type Indicator: version, class, function and originator, a digit each (ISO 8583:1987, 4.1).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Mti(u16);
 
-impl Mti {
-    /// An authorisation request: asks whether the issuer approves; clearing follows by other means.
-    pub const AUTHORISATION_REQUEST: Self = Self(0x0100);
-    /// A financial request: an approval also posts the amount.
-    pub const FINANCIAL_REQUEST: Self = Self(0x0200);
-    /// A financial advice, sent for the first time.
-    pub const FINANCIAL_ADVICE: Self = Self(0x0220);
-    /// A reversal request, sent for the first time.
-    pub const REVERSAL_REQUEST: Self = Self(0x0400);
-    /// A network management request: echo test, sign-on.
-    pub const NETWORK_MANAGEMENT_REQUEST: Self = Self(0x0800);
+/// A text that is not a message type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a message type: four digits are")]
+pub struct InvalidMti(String);
 
+impl TryFrom<String> for Mti {
+    type Error = InvalidMti;
+
+    fn try_from(text: String) -> Result<Self, InvalidMti> {
+        text.parse()
+    }
+}
+
+impl FromStr for Mti {
+    type Err = InvalidMti;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMti> {
+        let digits =
+            <[u8; 4]>::try_from(text.as_bytes()).ok().map(|digits| digits.map(|digit| digit.wrapping_sub(b'0')));
+        digits.and_then(Self::from_digits).ok_or_else(|| InvalidMti(text.to_owned()))
+    }
+}
+
+impl Mti {
     /// The indicator with these four digits, or nothing where they are not digits.
     pub fn from_digits(digits: [u8; 4]) -> Option<Self> {
         digits.iter().try_fold(0, |mti, digit| (*digit <= 9).then(|| mti << 4 | u16::from(*digit))).map(Self)
@@ -133,18 +148,24 @@ impl fmt::Debug for Message {
 mod tests {
     use super::*;
 
+    fn mti(text: &str) -> Mti {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn a_message_type_names_its_answer_and_its_repeat() {
-        assert_eq!(Mti::AUTHORISATION_REQUEST.answer().to_string(), "0110");
-        assert_eq!(Mti::REVERSAL_REQUEST.repeat().to_string(), "0401");
-        assert_eq!(Mti::REVERSAL_REQUEST.repeat().answer().to_string(), "0410");
-        assert_eq!(Mti::from_digits([0, 8, 0, 0]), Some(Mti::NETWORK_MANAGEMENT_REQUEST));
+        assert_eq!(mti("0100").answer().to_string(), "0110");
+        assert_eq!(mti("0400").repeat().to_string(), "0401");
+        assert_eq!(mti("0400").repeat().answer().to_string(), "0410");
+        assert_eq!(Mti::from_digits([0, 8, 0, 0]), Some(mti("0800")));
+        assert_eq!(mti("1804").answer().to_string(), "1814");
         assert_eq!(Mti::from_digits([0, 8, 0, 10]), None);
+        assert_eq!("08 0".parse::<Mti>(), Err(InvalidMti("08 0".to_owned())));
     }
 
     #[test]
     fn debug_shows_nothing_of_the_card() {
-        let mut message = Message::new(Mti::AUTHORISATION_REQUEST);
+        let mut message = Message::new(mti("0100"));
         message.set(2, "4761739001010119").set(4, "000000001250").set(14, "3012");
         message.set(35, "4761739001010119=30122011234599999999").set(52, [0x12; 8]).set(55, [0x34; 5]);
         assert_eq!(format!("{message:?}"), "0100 2=[16] 4=000000001250 14=[4] 35=[37] 52=[8] 55=[5]");
@@ -152,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_number_has_digits_only() {
-        let mut message = Message::new(Mti::AUTHORISATION_REQUEST);
+        let mut message = Message::new(mti("0100"));
         message.set(4, "000000001250").set(11, "+12").set(38, "A1    ");
         assert_eq!((message.number(4), message.number(11), message.text(38)), (Some(1250), None, Some("A1")));
     }

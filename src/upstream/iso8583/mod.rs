@@ -1,4 +1,4 @@
-//! ISO 8583:1987: a message as values, and as bytes in the dialect that an acquirer speaks.
+//! ISO 8583: a message as values, and as bytes in the dialect that an acquirer speaks.
 //!
 //! [`Message`] holds values only. [`encode`] and [`decode`] write and read it by a [`Dialect`], which is data. A
 //! [`Framer`] puts the bytes on a stream and finds them again.
@@ -11,10 +11,13 @@ mod framing;
 mod message;
 
 pub use decode::{DecodeError, Part, decode};
-pub use dialect::{Binary, Dialect, Digits, Filler, InvalidDialect, LengthPrefix};
+pub use dialect::{
+    Binary, Description, Dialect, DialectSettings, Digits, ELEMENTS, Element, EntryModes, Filler, InvalidDialect,
+    Layout, LengthPrefix, Misplaced, NoSuchElement, Purpose, SHIPPED, Shipped,
+};
 pub use encode::{EncodeError, encode};
 pub use framing::{FrameError, Framer, LengthHeader, Tpdu};
-pub use message::{Message, Mti};
+pub use message::{InvalidMti, Message, Mti};
 
 #[cfg(test)]
 mod tests;

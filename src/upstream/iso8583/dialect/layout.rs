@@ -1,0 +1,75 @@
+//! Layouts: which fields a message has, and what stands in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::super::message::Mti;
+use super::Element;
+
+/// What a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// May this be sold? Clearing follows by other means.
+    Authorisation,
+    /// May this be sold? If so, it is posted.
+    Financial,
+    /// May this be given back? Where a dialect has none of its own, it goes as a sale does.
+    Refund,
+    /// Card and terminal have approved.
+    Advice,
+    /// A request is taken back.
+    Reversal,
+    /// The terminal begins its work.
+    SignOn,
+    /// The terminal ends its work.
+    SignOff,
+    /// Is the host there?
+    Echo,
+}
+
+impl Purpose {
+    /// Each, with its name in a dialect's file.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::Authorisation, "authorisation"),
+        (Self::Financial, "financial"),
+        (Self::Refund, "refund"),
+        (Self::Advice, "advice"),
+        (Self::Reversal, "reversal"),
+        (Self::SignOn, "sign_on"),
+        (Self::SignOff, "sign_off"),
+        (Self::Echo, "echo"),
+    ];
+
+    /// What such a message must say, whatever the dialect.
+    pub(super) fn needs(self) -> &'static [Element] {
+        match self {
+            Self::Authorisation | Self::Financial | Self::Refund | Self::Advice | Self::Reversal => {
+                &[Element::ProcessingCode, Element::Amount, Element::Stan, Element::Currency, Element::TerminalId]
+            }
+            Self::SignOn | Self::SignOff | Self::Echo => &[Element::Stan],
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|(purpose, _)| purpose == self).map(|(_, name)| *name);
+        f.write_str(name.expect("the table names every purpose"))
+    }
+}
+
+/// A message as a dialect lays it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Its type.
+    pub mti: Mti,
+    /// Its type where it may have been sent before.
+    pub repeat: Mti,
+    /// The fields that have what the dialect places there, where there is a value for it.
+    pub fields: BTreeSet<u8>,
+    /// Fields that always have the same value.
+    pub constants: BTreeMap<u8, String>,
+}

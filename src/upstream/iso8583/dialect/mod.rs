@@ -1,0 +1,139 @@
+//! Dialects: how one acquirer writes ISO 8583 on the wire, and what it wants in which field, as data.
+
+mod element;
+mod layout;
+mod settings;
+mod shipped;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+pub use element::{Description, ELEMENTS, Element, NoSuchElement};
+pub use layout::{Layout, Purpose};
+pub use settings::{DialectSettings, InvalidDialect, Misplaced};
+pub use shipped::{SHIPPED, Shipped};
+
+use super::field::{self, Format};
+use super::framing::{LengthHeader, Tpdu};
+
+/// How digits are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Digits {
+    /// A character each.
+    Ascii,
+    /// Two in a byte.
+    Bcd,
+}
+
+/// How bytes are written: the bitmap, and fields of content `b`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Binary {
+    /// As they are.
+    Raw,
+    /// Two hexadecimal characters each, upper case; the length of a variable field counts the characters.
+    Hex,
+}
+
+/// How the length of a variable field is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LengthPrefix {
+    /// Two or three characters.
+    Ascii,
+    /// One byte or two, of packed digits.
+    Bcd,
+    /// One byte or two, as a binary number.
+    Binary,
+}
+
+/// Where an odd count of packed digits leaves room for one more nibble, and what stands there. Fixed numeric fields
+/// are right-aligned in every dialect; this is about variable ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Filler {
+    /// A zero before the digits.
+    LeftZero,
+    /// A zero after the digits.
+    RightZero,
+    /// An `F` after the digits.
+    RightF,
+}
+
+/// One acquirer's dialect: how messages are written, read by [`encode`](super::encode) and [`decode`](super::decode),
+/// and which [`Element`] stands in which field of which message. A new acquirer is new data and not new code.
+///
+/// It is a file: one of those [`SHIPPED`], or an acquirer's own, which says what differs from another. A configuration
+/// names the file, or says itself what differs:
+///
+/// ```toml
+/// [host.dialect]
+/// preset = "iso-1987-bcd"
+/// header = "4-ascii"       # the length header: 2 or 4, binary or ascii
+/// tpdu = "6000010000"
+/// fields = { 39 = "n2" }   # this acquirer packs the response code
+/// echo = [7, 42]           # and assigns retrieval reference numbers of its own
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialect {
+    /// What it is, in a line.
+    pub description: String,
+    /// The length header before each message.
+    pub header: LengthHeader,
+    /// The TPDU between header and message, if there is one.
+    pub tpdu: Option<Tpdu>,
+    /// How the message type is written.
+    pub mti: Digits,
+    /// How the bitmap is written.
+    pub bitmap: Binary,
+    /// How the length of a variable field is written.
+    pub length_prefix: LengthPrefix,
+    /// How `n` and `z` fields are written.
+    pub numeric: Digits,
+    /// How `b` fields are written.
+    pub binary: Binary,
+    /// How an odd count of packed digits is filled.
+    pub filler: Filler,
+    /// Fields whose format is not that of ISO 8583:1987.
+    pub fields: BTreeMap<u8, Format>,
+    /// Fields that an answer gives back as the request had them, where it has them. Besides, the STAN, the terminal,
+    /// the currency and the amount always must agree, whatever the dialect.
+    pub echo: Vec<u8>,
+    /// What the point of service elements say of how a card was read.
+    pub entry_modes: EntryModes,
+    /// What stands in which field, in every message and answer that has it.
+    pub elements: BTreeMap<u8, Element>,
+    /// Response codes that are not those of ISO 8583:1987, and the code of 1987 that says the same.
+    pub response_codes: BTreeMap<String, String>,
+    /// The messages.
+    pub messages: BTreeMap<Purpose, Layout>,
+}
+
+/// How a card was read, as the dialect's point of service elements say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EntryModes {
+    /// Contactless, with chip data.
+    pub contactless_chip: String,
+    /// Contactless, with magnetic stripe data.
+    pub contactless_magnetic_stripe: String,
+}
+
+impl Dialect {
+    /// The format of field `number` in this dialect.
+    pub fn format(&self, number: u8) -> Option<Format> {
+        self.fields.get(&number).copied().or_else(|| field::find(number).map(|field| field.format))
+    }
+
+    /// The field in which `element` stands.
+    pub fn field_of(&self, element: Element) -> Option<u8> {
+        self.elements.iter().find(|(_, placed)| **placed == element).map(|(number, _)| *number)
+    }
+
+    /// The code of ISO 8583:1987 that says what this one says. One that the dialect does not name is its own.
+    pub fn response_code<'a>(&'a self, code: &'a str) -> &'a str {
+        self.response_codes.get(code).map_or(code, String::as_str)
+    }
+}
