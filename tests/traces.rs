@@ -22,6 +22,10 @@ use tenderd::trace::{replay, run_script};
 use terminal::{eventually, profile};
 
 fn record(personality: &str) -> Trace {
+    record_card(personality, &Personality::built_in(personality).unwrap())
+}
+
+fn record_card(name: &str, personality: &Personality) -> Trace {
     let settings = Settings::of(&profile());
     let inputs = Inputs {
         amount: Some(1250),
@@ -37,9 +41,9 @@ fn record(personality: &str) -> Trace {
     };
     let (transaction, numbers) = inputs.to_transaction().unwrap();
     let mut session = Session::new(settings.to_profile().unwrap(), transaction, numbers);
-    let mut card = CardInProcess::new(&Personality::built_in(personality).unwrap(), Clock::start());
+    let mut card = CardInProcess::new(personality, Clock::start());
     record_in_process(&mut session, &mut card);
-    let header = Header::new(personality, "2026-11-24T14:30:00Z".into(), inputs);
+    let header = Header::new(name, "2026-11-24T14:30:00Z".into(), inputs);
     Trace { header, settings, entries: session.into_entries(), first_entry_line: 0 }
 }
 
@@ -162,6 +166,29 @@ fn a_masked_trace_holds_no_account_number_and_is_as_long_as_the_clear_one() {
                 assert_eq!(masked.0.len(), clear.0.len(), "{name}");
             }
         }
+    }
+}
+
+#[test]
+fn a_masked_trace_holds_no_account_number_that_a_card_asked_for() {
+    for (like, instruction, list) in [
+        ("mastercard-online", 0xAE, "8C = '5A08'"),
+        ("mastercard-online", 0xAE, "8C = '571357085708'"),
+        ("torn-at-cryptogram", 0xD0, "9F51 = '5A08'"),
+        ("mastercard-mag-stripe", 0x2A, "9F69 = '9F6B13'"),
+    ] {
+        let text = std::fs::read_to_string(format!("sim/personalities/{like}.toml")).unwrap();
+        let curious = format!("{text}fault = {{ changed = {{ {list} }} }}\n");
+        let trace = record_card(like, &Personality::parse(like, &curious).unwrap());
+        let told = |trace: &Trace| {
+            trace.entries.iter().any(|entry| {
+                matches!(&entry.what, What::Command(Hex(command))
+                    if command[1] == instruction && Hex(command.clone()).to_string().contains("5413330089601034"))
+            })
+        };
+        assert!(told(&trace), "{like} is told its number by {list}");
+        let masked = trace.masked();
+        assert!(!told(&masked) && !masked.to_text().contains("5413330089601034"), "{list}");
     }
 }
 

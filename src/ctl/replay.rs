@@ -139,13 +139,14 @@ fn is_authentication(difference: &Difference) -> bool {
 /// Prints what a run gave; diverged is exit code 1.
 fn report(run: &Run, expectation: Option<&Expectation>, compared: bool, reveal: bool, output: &Output) -> ExitCode {
     let mut masking = Masking::new();
-    let entries: Vec<_> =
-        run.entries.iter().map(|entry| if reveal { entry.clone() } else { masking.entry(entry) }).collect();
+    let masked: Vec<_> = run.entries.iter().map(|entry| masking.entry(entry)).collect();
+    let entries = if reveal { run.entries.clone() } else { masked };
     let differs = expectation.and_then(|expectation| expectation.difference(run));
     let same = run.difference.is_none() && differs.is_none();
     let shown = Run { entries, difference: None, unmatched: Vec::new() };
-    let difference = run.difference.as_ref().map(|difference| difference_json(difference, reveal));
-    let unmatched: Vec<_> = run.unmatched.iter().map(|Hex(command)| Hex(Masking::new().command(command))).collect();
+    let unmatched: Vec<_> = run.unmatched.iter().map(|Hex(command)| Hex(masking.command(command))).collect();
+    let masking = (!reveal).then_some(masking);
+    let difference = run.difference.as_ref().map(|difference| difference_json(difference, masking));
 
     let mut document = summary(&shown);
     document["same"] = json!(compared.then_some(same));
@@ -165,11 +166,11 @@ fn report(run: &Run, expectation: Option<&Expectation>, compared: bool, reveal: 
     if same { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn difference_json(difference: &Difference, reveal: bool) -> Value {
-    let shown = |what: &Option<What>| {
+fn difference_json(difference: &Difference, mut masking: Option<Masking>) -> Value {
+    let mut shown = |what: &Option<What>| {
         let Some(what) = what else { return Value::Null };
         let entry = crate::trace::Entry { t_us: 0, what: what.clone() };
-        let entry = if reveal { entry } else { Masking::new().entry(&entry) };
+        let entry = masking.as_mut().map_or_else(|| entry.clone(), |masking| masking.entry(&entry));
         json!(entry.what)
     };
     json!({

@@ -8,7 +8,7 @@
 
 use emv::apdu::Response;
 use emv::dict::{self, Format, Sensitivity};
-use emv::tlv::{Dol, Error, Level, Tag, Tlv};
+use emv::tlv::{Dol, Error, Level, Tag};
 use zeroize::Zeroizing;
 
 use super::entry::{Entry, What};
@@ -49,15 +49,45 @@ const RULES: &[(Tag, Rule)] = &[
     (dict::ICC_PIN_ENCIPHERMENT_PUBLIC_KEY_REMAINDER, Rule::Zeros),
 ];
 
-/// The instruction bytes whose data a list of the card decides (EMV Book 3, 6.5).
-const GET_PROCESSING_OPTIONS: u8 = 0xA8;
-const GENERATE_AC: u8 = 0xAE;
+/// The lists by which the data of commands are known.
+const LISTS: &[Tag] = &[dict::PDOL, dict::CDOL1, dict::DSDOL, dict::UDOL];
+
+/// What the data of a command are.
+enum CommandData {
+    /// The terminal's or the issuer's, and nothing of the cardholder.
+    Public,
+    /// Data objects; among them may be what the PDOL asks for.
+    Objects,
+    /// What the first list asks for, and what the second one does, if they are given.
+    AskedFor(Tag, Option<Tag>),
+    /// The value of the object that P1 and P2 name.
+    Object,
+    /// An issuer's script, an answer to a list of an earlier tap, or nobody knows what.
+    Other,
+}
+
+/// What the data of the command with this class and this instruction are.
+fn data_of(class: u8, instruction: u8) -> CommandData {
+    match (class, instruction) {
+        // SELECT, EXTERNAL AUTHENTICATE, SEND POI INFORMATION, EXCHANGE RELAY RESISTANCE DATA
+        (0x00, 0xA4 | 0x82) | (0x80, 0x1A | 0xEA) => CommandData::Public,
+        // GET PROCESSING OPTIONS and its extended form
+        (0x80, 0xA8 | 0xE0) => CommandData::Objects,
+        // GENERATE AC
+        (0x80, 0xAE) => CommandData::AskedFor(dict::CDOL1, Some(dict::DSDOL)),
+        // COMPUTE CRYPTOGRAPHIC CHECKSUM
+        (0x80, 0x2A) => CommandData::AskedFor(dict::UDOL, None),
+        // PUT DATA
+        (0x80, 0xDA) => CommandData::Object,
+        _ => CommandData::Other,
+    }
+}
 
 /// Masks the entries of one trace, in order: what a command holds is known by the lists the card gave before.
 #[derive(Default)]
 pub struct Masking {
-    pdol: Vec<u8>,
-    cdol1: Vec<u8>,
+    /// Every list that the card gave, in order: a kernel may have taken any of those of a tag.
+    lists: Vec<(Tag, Vec<u8>)>,
 }
 
 impl Masking {
@@ -112,12 +142,12 @@ impl Masking {
             // The value is a part of `clear`; what is at the same place in `bytes` is overwritten.
             let start = value.as_ptr() as usize - clear.as_ptr() as usize;
             let place = &mut bytes[start..start + value.len()];
-            match tag {
-                dict::PDOL => self.pdol = value.to_vec(),
-                dict::CDOL1 => self.cdol1 = value.to_vec(),
-                _ => {}
+            if LISTS.contains(&tag) {
+                self.lists.push((tag, value.to_vec()));
             }
-            if !tag.is_constructed() {
+            if tag == dict::COMMAND_TEMPLATE {
+                self.mask_asked_for(place, dict::PDOL, None);
+            } else if !tag.is_constructed() {
                 mask(tag, place);
             } else if self.objects(place).is_err() {
                 place.fill(0xFF);
@@ -127,31 +157,57 @@ impl Masking {
     }
 
     /// A command APDU, masked.
-    pub fn command(&self, command: &[u8]) -> Vec<u8> {
+    pub fn command(&mut self, command: &[u8]) -> Vec<u8> {
         let mut masked = command.to_vec();
-        let [_, instruction, _, _, length, data @ ..] = &mut masked[..] else { return masked };
+        let [class, instruction, p1, p2, length, data @ ..] = &mut masked[..] else { return masked };
         let Some(data) = data.get_mut(..usize::from(*length)) else { return masked };
-        match *instruction {
-            GET_PROCESSING_OPTIONS => {
-                let Ok(template) = Tlv::parse(command.get(5..5 + data.len()).unwrap_or_default()) else {
-                    return masked;
-                };
-                let start = data.len() - template.value.len();
-                mask_list(&self.pdol, &mut data[start..]);
-            }
-            GENERATE_AC => mask_list(&self.cdol1, data),
-            _ => {}
+        match data_of(*class, *instruction) {
+            CommandData::Public => {}
+            CommandData::Objects => data.copy_from_slice(&self.object_list(data)),
+            CommandData::AskedFor(list, open_ended) => self.mask_asked_for(data, list, open_ended),
+            CommandData::Object => mask(Tag::new(u16::from_be_bytes([*p1, *p2]).into()), data),
+            CommandData::Other => data.fill(0),
         }
         masked
     }
+
+    /// Masks data that a list asked for, and behind them those of an open-ended list, which may end early. They are
+    /// masked by each of the card's lists that fits them; where none does, all of them are hidden.
+    fn mask_asked_for(&self, data: &mut [u8], list: Tag, open_ended: Option<Tag>) {
+        let mut is_explained = data.is_empty();
+        for list in self.given(list) {
+            let Some((asked_for, rest)) = data.split_at_mut_checked(list.data_length()) else { continue };
+            let mut fits = rest.is_empty();
+            for open_ended in open_ended.into_iter().flat_map(|tag| self.given(tag)) {
+                if rest.len() <= open_ended.data_length() {
+                    mask_values(&open_ended, rest);
+                    fits = true;
+                }
+            }
+            if fits {
+                mask_values(&list, asked_for);
+                is_explained = true;
+            }
+        }
+        if !is_explained {
+            data.fill(0);
+        }
+    }
+
+    /// The lists with this tag that the card gave.
+    fn given(&self, tag: Tag) -> impl Iterator<Item = Dol<'_>> {
+        self.lists.iter().filter(move |(given, _)| *given == tag).filter_map(|(_, list)| Dol::parse(list).ok())
+    }
 }
 
-/// Masks the values that a data object list asked for.
-fn mask_list(dol: &[u8], mut data: &mut [u8]) {
-    let Ok(dol) = Dol::parse(dol) else { return };
-    for entry in dol.iter() {
-        let Some((value, rest)) = data.split_at_mut_checked(entry.length) else { return };
-        mask(entry.tag, value);
+/// Hides the values of a list that are not kept: the card sets their lengths, so that it could ask for a number in
+/// parts of which each is short enough to be shown.
+fn mask_values(list: &Dol, mut data: &mut [u8]) {
+    for entry in list.iter() {
+        let (value, rest) = data.split_at_mut(entry.length.min(data.len()));
+        if !matches!(rule(entry.tag), Rule::Keep) {
+            value.fill(0);
+        }
         data = rest;
     }
 }
@@ -257,14 +313,81 @@ mod tests {
         assert_eq!(response("6A82"), "6A82");
     }
 
-    #[test]
-    fn a_command_is_masked_by_the_list_that_the_card_gave() {
+    /// A command after records with these lists, masked.
+    fn command(lists: &[&str], command: &str) -> String {
         let mut masking = Masking::new();
-        masking.response(&hex("6F0AA5089F38055A089F02069000"));
-        let command = hex("80A8000010830E4761739001010119000000001000");
-        assert_eq!(masking.command(&command)[..17], hex("80A8000010830E47617300000001190000")[..]);
-        masking.response(&hex("70048C025A089000"));
-        assert_eq!(masking.command(&hex("80AE800008476173900101011900")), hex("80AE800008476173000000011900"));
+        for list in lists {
+            let list = hex(list);
+            masking.response(&[&[0x70, list.len() as u8], &list[..], &[0x90, 0x00]].concat());
+        }
+        Hex(masking.command(&hex(command))).to_string()
+    }
+
+    #[test]
+    fn whatever_list_asks_for_the_number_the_command_does_not_tell_it() {
+        for (list, header) in
+            [("9F38", "80A800000E830C"), ("9F38", "80E000000E830C"), ("8C", "80AE80000C"), ("9F69", "802A8E800C")]
+        {
+            let masked = command(&[&format!("{list}055A089F3704")], &format!("{header}47617390010101191234567800"));
+            assert_eq!(masked, format!("{header}00000000000000001234567800"), "{list}");
+        }
+    }
+
+    #[test]
+    fn the_data_of_a_dsdol_follow_those_of_cdol1_and_may_end_early() {
+        let lists = ["8C039F3704", "9F5B08DF62015A08DF63A0"];
+        let masked = command(&lists, "80AE90000F12345678804761739001010119AABB00");
+        assert_eq!(masked, "80AE90000F12345678800000000000000000000000");
+        assert_eq!(command(&lists, "80AE9000041234567800"), "80AE9000041234567800");
+    }
+
+    #[test]
+    fn a_number_that_is_asked_for_in_parts_is_told_in_none() {
+        let parts = "4761".to_owned() + "47617390" + "476173900101" + "4761739001010119";
+        let masked = command(&["8C085A025A045A065A08"], &format!("80AE800014{parts}00"));
+        assert_eq!(masked, format!("80AE800014{}00", "00".repeat(20)));
+    }
+
+    #[test]
+    fn a_list_that_comes_again_does_not_undo_the_first() {
+        let masked = command(&["8C055A089F3704", "8C069F3704DF6208"], "80AE80000C47617390010101191234567800");
+        assert_eq!(masked, "80AE80000C00000000000000001234567800");
+    }
+
+    #[test]
+    fn data_that_no_list_explains_are_hidden() {
+        for lists in [&[][..], &["8C025A04"], &["8C019F"], &["8C025A04", "9F5B025A02"]] {
+            let masked = command(lists, "80AE800008476173900101011900");
+            assert_eq!(masked, "80AE800008000000000000000000", "{lists:?}");
+        }
+        assert_eq!(command(&[], "802A8E80040000012300"), "802A8E80040000000000");
+        assert_eq!(command(&[], "80A800000483024761"), "80A800000483020000");
+        assert_eq!(command(&[], "80A8000003830247"), "80A8000003FFFFFF");
+        assert_eq!(command(&["9F51025A08"], "80D0000008476173900101011900"), "80D0000008000000000000000000");
+        assert_eq!(command(&["9F49025A08"], "0088000008476173900101011900"), "0088000008000000000000000000");
+        assert_eq!(command(&[], "04DA9F58084761739001010119"), "04DA9F58080000000000000000");
+    }
+
+    #[test]
+    fn what_only_the_terminal_says_stays() {
+        for text in ["00A4040007A000000003101000", "80EA0000041234567800", "00B2010C00", "84DA9F58", "80CA9F3600"] {
+            assert_eq!(command(&[], text), text);
+        }
+    }
+
+    #[test]
+    fn what_the_card_is_to_store_is_masked_by_its_tag() {
+        assert_eq!(command(&[], "80DA9F7503476173"), "80DA9F7503000000");
+        assert_eq!(command(&[], "80DA9F5302AABB"), "80DA9F5302AABB");
+        let update = command(&["9F38039F3704"], "80E000000D830412345678BF6004DF01014700");
+        assert_eq!(update, "80E000000D830412345678BF6004DF01010000");
+    }
+
+    #[test]
+    fn what_the_terminal_keeps_of_what_a_list_asked_for_is_hidden() {
+        for tag in ["DF8107", "DF8111", "DF8113"] {
+            assert_eq!(response(&format!("{tag}04476173909000")), format!("{tag}04000000009000"));
+        }
     }
 
     #[test]

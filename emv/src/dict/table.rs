@@ -220,7 +220,7 @@ dictionary! {
     BALANCE_READ_BEFORE_GEN_AC = 0xDF_8104, "Balance Read Before Gen AC", C2, Numeric, 6..=6, NONE, Terminal, Public;
     BALANCE_READ_AFTER_GEN_AC = 0xDF_8105, "Balance Read After Gen AC", C2, Numeric, 6..=6, NONE, Terminal, Public;
     DATA_NEEDED = 0xDF_8106, "Data Needed", C2, Binary, 0..=255, NONE, Terminal, Public;
-    CDOL1_RELATED_DATA = 0xDF_8107, "CDOL1 Related Data", C2, Binary, 0..=255, NONE, Terminal, Public;
+    CDOL1_RELATED_DATA = 0xDF_8107, "CDOL1 Related Data", C2, Binary, 0..=255, NONE, Terminal, Cardholder;
     DS_AC_TYPE = 0xDF_8108, "DS AC Type", C2, Binary, 1..=1, NONE, Terminal, Public;
     DS_INPUT_TERM = 0xDF_8109, "DS Input (Term)", C2, Binary, 8..=8, NONE, Terminal, Public;
     DS_ODS_INFO_FOR_READER = 0xDF_810A, "DS ODS Info For Reader", C2, Binary, 1..=1, NONE, Terminal, Public;
@@ -230,9 +230,9 @@ dictionary! {
     POST_GEN_AC_PUT_DATA_STATUS = 0xDF_810E, "Post-Gen AC Put Data Status", C2, Binary, 1..=1, NONE, Terminal, Public;
     PRE_GEN_AC_PUT_DATA_STATUS = 0xDF_810F, "Pre-Gen AC Put Data Status", C2, Binary, 1..=1, NONE, Terminal, Public;
     PROCEED_TO_FIRST_WRITE_FLAG = 0xDF_8110, "Proceed To First Write Flag", C2, Binary, 0..=1, NONE, Terminal, Public;
-    PDOL_RELATED_DATA = 0xDF_8111, "PDOL Related Data", C2, Binary, 0..=255, NONE, Terminal, Public;
+    PDOL_RELATED_DATA = 0xDF_8111, "PDOL Related Data", C2, Binary, 0..=255, NONE, Terminal, Cardholder;
     TAGS_TO_READ = 0xDF_8112, "Tags To Read", C2, Binary, 0..=255, NONE, Terminal, Public;
-    DRDOL_RELATED_DATA = 0xDF_8113, "DRDOL Related Data", C2, Binary, 0..=255, NONE, Terminal, Public;
+    DRDOL_RELATED_DATA = 0xDF_8113, "DRDOL Related Data", C2, Binary, 0..=255, NONE, Terminal, Cardholder;
     REFERENCE_CONTROL_PARAMETER = 0xDF_8114, "Reference Control Parameter", C2, Binary, 1..=1, NONE, Terminal, Public;
     ERROR_INDICATION = 0xDF_8115, "Error Indication", C2, Binary, 6..=6, NONE, Terminal, Public;
     USER_INTERFACE_REQUEST_DATA = 0xDF_8116, "User Interface Request Data", C2, Binary, 22..=22, NONE, Terminal, Public;
