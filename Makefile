@@ -23,9 +23,9 @@ test: $(PEERS)/installed  ## All tests, those with real pcscd, dbus-daemon and i
 conformance:            ## The tables of docs/conformance, from the markers in code and tests
 	TENDER_CONFORMANCE=write cargo test --package tenderd --test conformance
 
-bench:                  ## Signatures, data objects, latency, CPU, start, memory and size, with medians and spread
-	scripts/need build bus pcsc
-	cargo bench --package emv --bench oda --bench tlv
+bench:                  ## Signatures, data objects, transactions, latency, CPU, start, memory and size, with medians and spread
+	scripts/need build bus pcsc valgrind
+	cargo bench --package emv --bench times --bench instructions
 	cargo bench --package tenderd --bench terminal
 
 fuzz:                   ## Every fuzz target for SECONDS (60) each; needs a nightly toolchain, and installs cargo-fuzz
