@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags, Row, Transaction as SqlTransaction, Transa
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::keys::Sealed;
+use crate::keys::{InitialKeyId, Sealed};
 use crate::terminal::{Event, Record, Stan, TerminalEvent, Token, Transaction};
 pub use chain::Link;
 pub use error::{Damage, JournalError};
@@ -216,7 +216,23 @@ impl Journal {
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
         match decode(&row.event, &row.body).map_err(|why| self.damage(row.seq, Damage::Event(why)))? {
             TerminalEvent::TornTransactions { sealed } => Ok(Some(sealed)),
-            TerminalEvent::Started { .. } | TerminalEvent::Resumed | TerminalEvent::Stopped => Ok(None),
+            _ => Ok(None),
+        }
+    }
+
+    /// The last counter of DUKPT that was reserved under this initial key; 0 where none was.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn last_reserved_counter(&self, key: &InitialKeyId) -> Result<u32, JournalError> {
+        let rows = self.rows(
+            "WHERE event = 'keys_reserved' AND body ->> 'initial_key_id' = ?1 ORDER BY seq DESC LIMIT 1",
+            [key.to_string()],
+        )?;
+        let Some(row) = rows.into_iter().next() else { return Ok(0) };
+        match decode(&row.event, &row.body).map_err(|why| self.damage(row.seq, Damage::Event(why)))? {
+            TerminalEvent::KeysReserved(reservation) => Ok(reservation.last_counter),
+            _ => Ok(0),
         }
     }
 

@@ -17,6 +17,7 @@ CREATE INDEX by_token ON journal (token, seq) WHERE token IS NOT NULL;
 CREATE INDEX by_stan ON journal (seq) WHERE event IN ('online_requested', 'reversal_requested', 'advice_requested');
 
 CREATE INDEX torn_transactions ON journal (seq) WHERE event = 'torn_transactions';
+CREATE INDEX keys_reserved ON journal (seq) WHERE event = 'keys_reserved';
 
 CREATE TRIGGER no_update BEFORE UPDATE ON journal
 BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;

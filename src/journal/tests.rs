@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
+use crate::keys::{Dukpt, InitialKey};
 use crate::terminal::testing::{acceptor, approval, at, purchase, tap};
 use crate::terminal::{
     FinalResult, OnlineRequest, Phase, Reason, Reversal, ReversalReason, Rrn, TapOutcome, TerminalEvent,
@@ -76,6 +77,35 @@ fn what_was_appended_is_there_after_reopening() {
     assert_eq!(journal.find(&token("t1")).unwrap(), Some(told));
     assert_eq!(journal.find(&token("t2")).unwrap(), None);
     assert_eq!(journal.verify().unwrap(), 8);
+}
+
+#[test]
+fn no_restart_uses_a_key_twice() {
+    let (_folder, path, mut journal) = new_journal();
+    let initial_key = |id| InitialKey::aes(&[7; 16], &[id; 8]).unwrap();
+    let mut used = Vec::new();
+    for takes in [1, 20, 3] {
+        for id in [1, 2] {
+            let key_id = initial_key(id).id();
+            let mut terminal = Dukpt::new(initial_key(id), journal.last_reserved_counter(&key_id).unwrap());
+            for _ in 0..takes {
+                let write =
+                    |reservation| journal.append_terminal(at(0), &TerminalEvent::KeysReserved(reservation)).map(drop);
+                let serial_number = terminal.take(write).unwrap().serial_number().clone();
+                assert!(!used.contains(&serial_number), "{serial_number}");
+                used.push(serial_number);
+                // Cut here, before or after the key was used: what a restart would take is another.
+                let written = Journal::read(&path).unwrap();
+                let mut restarted = Dukpt::new(initial_key(id), written.last_reserved_counter(&key_id).unwrap());
+                let next = restarted.take(|_| Ok::<_, JournalError>(())).unwrap();
+                assert!(!used.contains(next.serial_number()), "{next:?}");
+            }
+        }
+        drop(journal);
+        journal = Journal::open(&path).unwrap();
+    }
+    let other = InitialKey::tdes(&[7; 16], &[1, 1, 1, 1, 1, 1, 1, 0, 0, 0]).unwrap();
+    assert_eq!(journal.last_reserved_counter(&other.id()).unwrap(), 0);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The two block ciphers of payments and the MAC made with them: AES (FIPS 197), triple DES (NIST SP 800-67), CMAC
-//! (NIST SP 800-38B).
+//! The two block ciphers of payments, their chained mode and the MAC made with them: AES (FIPS 197), triple DES (NIST
+//! SP 800-67), CBC (NIST SP 800-38A), CMAC (NIST SP 800-38B).
 
 use std::fmt;
 
@@ -11,12 +11,10 @@ use des::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use zeroize::Zeroizing;
 
 /// An AES key: 16, 24 or 32 bytes. It is wiped when dropped and never printed.
-#[derive(Clone)]
 pub(super) struct AesKey(Zeroizing<Vec<u8>>);
 
 /// A triple DES key of one, two or three parts: 8 (which is single DES), 16 or 24 bytes, parity bits as they are. It is
 /// wiped when dropped and never printed.
-#[derive(Clone)]
 pub(super) struct TdesKey(Zeroizing<Vec<u8>>);
 
 /// A key of a block cipher with blocks of `N` bytes.
@@ -29,6 +27,25 @@ pub(super) trait BlockCipher<const N: usize> {
 
     /// CMAC of a message, untruncated.
     fn cmac(&self, message: &[u8]) -> [u8; N];
+
+    /// Encrypts whole blocks, each chained to the one before; `data` must be whole blocks.
+    fn encrypt_cbc(&self, initial: [u8; N], data: &mut [u8]) {
+        let mut previous = initial;
+        for block in data.as_chunks_mut::<N>().0 {
+            *block = self.encrypt(xor(*block, previous));
+            previous = *block;
+        }
+    }
+
+    /// Decrypts what [`BlockCipher::encrypt_cbc`] encrypted.
+    fn decrypt_cbc(&self, initial: [u8; N], data: &mut [u8]) {
+        let mut previous = initial;
+        for block in data.as_chunks_mut::<N>().0 {
+            let encrypted = *block;
+            *block = xor(self.decrypt(encrypted), previous);
+            previous = encrypted;
+        }
+    }
 }
 
 /// Two blocks, added bit by bit.
@@ -40,6 +57,11 @@ impl AesKey {
     /// The key with these bytes; nothing where an AES key has another length.
     pub(super) fn new(bytes: &[u8]) -> Option<Self> {
         matches!(bytes.len(), 16 | 24 | 32).then(|| AesKey(Zeroizing::new(bytes.to_vec())))
+    }
+
+    /// Its bytes.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -1,8 +1,15 @@
 //! Keys: the one that protects what is at rest, and those that terminal and acquirer share.
+//!
+//! Secrets live in types that are wiped when dropped and that print as nothing.
 
 mod block_cipher;
+mod dukpt;
 mod mac;
 mod storage;
 
+pub use dukpt::{
+    Dukpt, InitialKey, InitialKeyError, InitialKeyId, KeyReservation, KeySerialNumber, KeyUsage, TakeError,
+    TransactionKeys, WorkingKeyError, WorkingKeyType,
+};
 pub use mac::{MacAlgorithm, MacKey, MacKeyError};
 pub use storage::{KeyError, Sealed, StorageKey, Unsealable};

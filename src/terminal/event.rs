@@ -14,7 +14,7 @@ use super::minor_units;
 use super::request::Request;
 use super::token::Token;
 use super::trace_number::{Rrn, Stan};
-use crate::keys::Sealed;
+use crate::keys::{KeyReservation, Sealed};
 
 /// An event in the life of one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +131,8 @@ pub enum TerminalEvent {
         /// The log of Kernel 2, encrypted.
         sealed: Sealed,
     },
+    /// Keys of DUKPT may be used from now on. Written before the first of them is; a restart goes on after the last.
+    KeysReserved(KeyReservation),
 }
 
 /// The Outcome of one tap that ends the kernel's part (EMV Contactless Book A, 6.2). Try Again and
