@@ -41,7 +41,10 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     tracing_subscriber::registry().with(to_stderr).with(log_filter()).init();
-    let config = match Config::load(&arguments.config) {
+    // Keys that can't be read are found now, and not at the till.
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let readable = |config: Config| config.acquirer_keys.read(credentials.as_deref()).map(|_| config);
+    let config = match Config::load(&arguments.config).and_then(readable) {
         Ok(config) => Arc::new(config),
         Err(error) => {
             eprintln!("tenderd: {error}");

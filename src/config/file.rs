@@ -7,6 +7,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Mode;
+use super::acquirer_keys::DukptScheme;
+use crate::keys::MacAlgorithm;
 use crate::upstream::HostSettings;
 
 #[derive(Debug, Deserialize)]
@@ -73,6 +75,36 @@ pub(super) struct Readers {
 #[serde(deny_unknown_fields)]
 pub(super) struct Keys {
     pub(super) files: Vec<Spanned<PathBuf>>,
+    pub(super) mac: Option<Spanned<MacKey>>,
+    pub(super) dukpt: Option<Spanned<DukptKey>>,
+    pub(super) protection: Option<Spanned<SecretKey>>,
+}
+
+/// A secret key, by one of two ways.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretKey {
+    pub(super) credential: Option<String>,
+    pub(super) file: Option<PathBuf>,
+}
+
+/// A secret key for message MACs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MacKey {
+    pub(super) credential: Option<String>,
+    pub(super) file: Option<PathBuf>,
+    pub(super) algorithm: MacAlgorithm,
+}
+
+/// An initial key of DUKPT.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DukptKey {
+    pub(super) credential: Option<String>,
+    pub(super) file: Option<PathBuf>,
+    pub(super) scheme: DukptScheme,
+    pub(super) id: Spanned<String>,
 }
 
 /// A kernel and the AIDs it runs. What not every kernel has is absent where it has it not.

@@ -2,6 +2,7 @@
 //!
 //! Whatever is wrong is found when the file is read, and the error names file, line and key.
 
+mod acquirer_keys;
 mod exceptions;
 mod file;
 mod kernel_3;
@@ -22,6 +23,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use acquirer_keys::{AcquirerKeySettings, AcquirerKeys};
 pub use key_list::{KeyList, KeyListFormat, KeySet, ListedKey, ListedRevocation, day, key_files, name as key_name};
 pub use source::ConfigError;
 pub(crate) use source::Source;
@@ -76,6 +78,8 @@ pub struct Config {
     pub card_timeout: Duration,
     /// The link to the acquirer.
     pub host: HostConfig,
+    /// The secret keys that the acquirer shares with this terminal.
+    pub acquirer_keys: AcquirerKeySettings,
     /// How the acquirer knows this terminal.
     pub card_acceptor: CardAcceptor,
     /// Where the terminal's memory is.
@@ -195,6 +199,7 @@ impl Config {
             let (least, most) = (CARD_TIMEOUT_S.start(), CARD_TIMEOUT_S.end());
             return Err(source.error(terminal.card_timeout_s.span(), format!("must be {least} to {most} seconds")));
         }
+        let acquirer_keys = AcquirerKeySettings::check(source, &file.keys)?;
         let (ca_keys, revoked) = keys::load(source, &file.keys, file.mode)?;
         if file.schemes.get_ref().is_empty() {
             return Err(source.error(file.schemes.span(), "without a [[scheme]] no card is accepted"));
@@ -231,6 +236,7 @@ impl Config {
             time_zone: time_zone.clone(),
             card_timeout: Duration::from_secs(u64::from(*terminal.card_timeout_s.get_ref())),
             host,
+            acquirer_keys,
             card_acceptor: CardAcceptor {
                 identity: acceptor,
                 name_location: Some(name_and_location.chars().take(40).collect()),

@@ -79,13 +79,18 @@ impl Source {
 
     /// An error at this place.
     pub(crate) fn error(&self, span: Range<usize>, message: impl Display) -> ConfigError {
-        let location = locate(&self.text, span);
-        self.invalid(location.line, location.key, message)
+        self.place(span).error(message)
     }
 
     /// An error on this line, with whatever names what is wrong there.
     pub(crate) fn invalid(&self, line: usize, key: impl Into<String>, message: impl Display) -> ConfigError {
         ConfigError::Invalid { file: self.path.clone(), line, key: key.into(), message: message.to_string() }
+    }
+
+    /// This place, for errors that are found later.
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        let location = locate(&self.text, span);
+        Place { file: self.path.clone(), line: location.line, key: location.key }
     }
 
     /// The line at which this range begins, counted from 1.
@@ -100,6 +105,26 @@ impl Source {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, ConfigError> {
         parse(value.get_ref()).map_err(|error| self.error(value.span(), error))
+    }
+}
+
+/// Where something stands in a file.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    file: PathBuf,
+    line: usize,
+    key: String,
+}
+
+impl Place {
+    /// An error at this place.
+    pub(super) fn error(&self, message: impl Display) -> ConfigError {
+        ConfigError::Invalid {
+            file: self.file.clone(),
+            line: self.line,
+            key: self.key.clone(),
+            message: message.to_string(),
+        }
     }
 }
 

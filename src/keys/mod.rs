@@ -4,12 +4,16 @@
 
 mod block_cipher;
 mod dukpt;
+mod key_block;
 mod mac;
+mod source;
 mod storage;
 
 pub use dukpt::{
     Dukpt, InitialKey, InitialKeyError, InitialKeyId, KeyReservation, KeySerialNumber, KeyUsage, TakeError,
     TransactionKeys, WorkingKeyError, WorkingKeyType,
 };
+pub use key_block::{KeyBlockError, KeyPurpose, open_key_block};
 pub use mac::{MacAlgorithm, MacKey, MacKeyError};
+pub use source::{KeySource, KeySourceError};
 pub use storage::{KeyError, Sealed, StorageKey, Unsealable};

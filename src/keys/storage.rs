@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::source::{PRIVATE, exposed, foreign_owner};
 use crate::terminal::Hex;
 
 /// Something encrypted and authenticated under the storage key: nonce (12 bytes), ciphertext, tag
@@ -66,6 +67,14 @@ pub enum KeyError {
         /// Its mode bits.
         mode: u32,
     },
+    /// The file belongs to somebody else, who could read it.
+    #[error("storage key {path}: belongs to user {owner}; run chown on it", path = path.display())]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// The owner's number.
+        owner: u32,
+    },
     /// The system has no randomness to make a key of.
     #[error("storage key {path}: no randomness from the system: {source}", path = path.display())]
     Randomness {
@@ -117,9 +126,11 @@ impl StorageKey {
     fn read(mut file: File, path: &Path) -> Result<Self, KeyError> {
         let io = |source| KeyError::Io { path: path.to_owned(), source };
         let metadata = file.metadata().map_err(io)?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        if let Some(mode) = exposed(&metadata, PRIVATE) {
             return Err(KeyError::Exposed { path: path.to_owned(), mode });
+        }
+        if let Some(owner) = foreign_owner(&metadata) {
+            return Err(KeyError::Owner { path: path.to_owned(), owner });
         }
         if metadata.len() != Self::LENGTH as u64 {
             return Err(KeyError::Length { path: path.to_owned(), length: metadata.len() });
@@ -173,6 +184,8 @@ fn create_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
