@@ -8,7 +8,10 @@ mod upstream;
 use std::time::Duration;
 
 use tender_sim::acquirer::{Acquirer, Cryptogram, Rules, WireFormat};
-use tenderd::upstream::{AuthorisationRequest, Decision, Host, HostError, NoAnswer, NotSent, OnReversal, Reversal};
+use tenderd::upstream::{
+    Advice, AuthorisationRequest, Decision, Host, HostError, NetworkPurpose, NetworkRequest, NoAnswer, NotSent,
+    OnReversal, Reversal,
+};
 use upstream::{acceptor, chip_sale, config, reversal, sale};
 
 const VISA: &[u8] = &[0xA0, 0x00, 0x00, 0x00, 0x03, 0x10, 0x10];
@@ -16,13 +19,21 @@ const MASTERCARD: &[u8] = &[0xA0, 0x00, 0x00, 0x00, 0x04, 0x10, 0x10];
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn acquirer(rules: &str) -> Acquirer {
-    let format = WireFormat::named("bcd").unwrap();
+    acquirer_of("bcd", rules)
+}
+
+fn acquirer_of(dialect: &str, rules: &str) -> Acquirer {
+    let format = WireFormat::named(dialect).unwrap();
     Acquirer::start("127.0.0.1:0", format, Rules::parse(rules).unwrap()).unwrap()
 }
 
 fn host_of(acquirer: &Acquirer) -> Host {
-    let settings = "dialect = 'bcd'\nresponse_timeout_ms = 500\nbackoff_initial_ms = 10";
-    Host::start(config(acquirer.address(), settings), acceptor())
+    host_in("bcd", acquirer)
+}
+
+fn host_in(dialect: &str, acquirer: &Acquirer) -> Host {
+    let settings = format!("dialect = '{dialect}'\nresponse_timeout_ms = 500\nbackoff_initial_ms = 10");
+    Host::start(config(acquirer.address(), &settings), acceptor())
 }
 
 /// Asks for an authorisation that is not answered for good; takes it back as the terminal does.
@@ -157,4 +168,37 @@ async fn a_host_that_restarts_between_two_sales_is_connected_to_anew() {
     drop(acquirer);
     let nobody = Host::start(config(address, "dialect = 'bcd'"), acceptor());
     assert!(!nobody.authorise(&sale(4, 400)).await.unwrap_err().is_reversal_needed());
+}
+
+#[tokio::test]
+async fn an_acquirer_of_1993_approves_declines_and_takes_back() {
+    let rules = "
+        [[rule]]
+        when.cents = 10
+        then.response = '10'
+        [[rule]]
+        when.cents = 51
+        then.response = '51'
+        [[rule]]
+        when.cents = 96
+        then.delivery = 'none'
+    ";
+    let acquirer = acquirer_of("iso-1993", rules);
+    let host = host_in("iso-1993", &acquirer);
+    let record = chip_data::data_record("visa-online");
+    let chip = chip_sale(1, &record, chip_data::track2(&record), VISA);
+    assert_eq!(host.authorise(&chip).await.unwrap().decision, Decision::Approved);
+    assert_eq!(acquirer.ledger().entries[0].cryptogram, Cryptogram::Verified);
+    let declined = host.authorise(&sale(2, 1051)).await.unwrap();
+    assert_eq!((declined.decision, declined.response_code.to_string()), (Decision::Declined, "51".to_owned()));
+    let partial = host.authorise(&sale(3, 1010)).await.unwrap();
+    assert_eq!(partial.decision, Decision::PartiallyApproved(emv::fields::Amount::from(505)));
+    in_doubt(&host, &sale(4, 1096)).await;
+    assert_eq!(host.reverse(&reversal(&sale(9, 1000))).await.unwrap().says, OnReversal::NotFound);
+    let advice = Advice { request: AuthorisationRequest { track2: None, ..sale(11, 700) }, is_repeat: false };
+    assert!(host.advise(&advice).await.unwrap().is_taken);
+    let echo = NetworkRequest { stan: sale(12, 0).stan, at: sale(12, 0).at, purpose: NetworkPurpose::EchoTest };
+    assert_eq!(host.manage(echo).await.unwrap().to_string(), "00");
+    let types: Vec<_> = acquirer.ledger().entries.iter().map(|entry| entry.mti.clone()).collect();
+    assert_eq!((types.join(" ").as_str(), acquirer.ledger().total()), ("1100 1100 1100 1100 1220", 1250 + 505 + 700));
 }

@@ -222,6 +222,29 @@ async fn pyiso8583_reads_what_is_sent_field_by_field() {
     }
 }
 
+#[tokio::test]
+async fn pyiso8583_reads_what_is_sent_in_1993() {
+    let Some(python) = python() else { return };
+    let record = chip_data::data_record("visa-online");
+    let request = chip_sale(42, &record, chip_data::track2(&record), VISA);
+    let printed = run(&python, "decode_fields.py", &["iso-1993"], &hex(&sent("iso-1993", &request).await));
+    for line in [
+        "0 1100",
+        "2 4761739001010119",
+        "4 000000001250",
+        "11 000042",
+        "12 260721143005",
+        "22 M00101M99000",
+        "24 100",
+        "26 5411",
+        "43 Grocer           Antwerp      BE",
+        &format!("55 {}", hex(&request.icc_data)),
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line} is not in\n{printed}");
+    }
+    assert_eq!(printed.lines().count(), 21, "{printed}");
+}
+
 /// The key in one of the simulated issuers' key files.
 fn issuer_master_key(scheme: &str) -> String {
     let path = format!("{}/sim/keys/{scheme}.toml", env!("CARGO_MANIFEST_DIR"));

@@ -50,7 +50,7 @@ struct AcquirerArguments {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8583")]
     listen: SocketAddr,
-    /// How messages are written: ascii, ascii-binary or bcd
+    /// How messages are written: ascii, ascii-binary, bcd or iso-1993
     #[arg(long, default_value = "bcd", value_parser = |name: &str| WireFormat::named(name).ok_or("no such dialect"))]
     dialect: WireFormat,
     /// The length header: 2-binary, 4-binary, 2-ascii or 4-ascii

@@ -34,7 +34,7 @@ impl<'a> Answered<'a> {
     /// What the host says.
     pub(super) fn response_code(&self) -> Result<ResponseCode, MalformedAnswer> {
         let code = self.bytes(Element::ResponseCode).and_then(|code| std::str::from_utf8(code).ok());
-        code.and_then(|code| ResponseCode::new(self.dialect.response_code(code).as_bytes()))
+        code.and_then(|code| ResponseCode::new(self.dialect.response_code(self.message.mti, code).as_bytes()))
             .ok_or_else(|| self.without(Element::ResponseCode))
     }
 

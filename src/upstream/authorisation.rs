@@ -324,4 +324,24 @@ pub(super) mod tests {
         assert!(decision("08").is_approved());
         assert!(!decision("05").is_approved());
     }
+
+    #[test]
+    fn an_action_code_of_1993_decides_as_the_code_of_1987_that_says_the_same() {
+        let dialect = Dialect::shipped("iso-1993").unwrap();
+        let decision = |code: &str| {
+            let mut message = Message::new("1110".parse().unwrap());
+            message.set(4, "000000000500").set(39, code);
+            let answer = Answered::new(&message, &dialect);
+            let answer = AuthorisationAnswer::read(answer, Amount::from(1250), &request(42).rrn).unwrap();
+            (answer.decision, answer.response_code.to_string())
+        };
+        assert_eq!(decision("000"), (Decision::Approved, "00".to_owned()));
+        assert_eq!(decision("002"), (Decision::PartiallyApproved(Amount::from(500)), "10".to_owned()));
+        assert_eq!(decision("116"), (Decision::Declined, "51".to_owned()));
+        assert_eq!(decision("209"), (Decision::PickUp, "43".to_owned()));
+        // What accepts a reversal approves no sale, and neither does what nobody knows.
+        for code in ["400", "800", "199", "500"] {
+            assert_eq!(decision(code), (Decision::Declined, code.to_owned()));
+        }
+    }
 }

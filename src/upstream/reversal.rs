@@ -157,4 +157,18 @@ pub(super) mod tests {
         let message = Reversal { rrn, ..reversal(42) }.to_message(&config(""), &acceptor());
         assert_eq!(message.text(37), Some("HOST00000042"));
     }
+
+    #[test]
+    fn in_1993_a_reversal_names_its_request_in_field_56_and_400_accepts_it() {
+        let mut config = config("");
+        config.dialect = Dialect::shipped("iso-1993").unwrap();
+        let message = reversal(42).to_message(&config, &acceptor());
+        assert_eq!(message.mti.to_string(), "1420");
+        assert_eq!((message.text(24), message.text(25), message.text(90)), (Some("400"), Some("4007"), None));
+        assert_eq!(message.text(56), Some("110000004226072114300506123456"));
+        let mut answer = Message::new("1430".parse().unwrap());
+        answer.set(39, "400");
+        let settles = ReversalAnswer::read(Answered::new(&answer, &config.dialect), &reversal(42)).unwrap();
+        assert_eq!((settles.says, settles.response_code.to_string().as_str()), (OnReversal::Settles, "00"));
+    }
 }

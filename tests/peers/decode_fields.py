@@ -25,8 +25,18 @@ def bcd():
     return spec
 
 
+def of_1993():
+    """pyiso8583's own specification, with the fields that ISO 8583:1993 changed."""
+    spec = copy.deepcopy(default)
+    for number, length in {"12": 12, "22": 12, "25": 4, "26": 4, "39": 3}.items():
+        spec[number].update(max_len=length)
+    for number, length in {"43": 99, "44": 99, "56": 35}.items():
+        spec[number].update(len_type=2, max_len=length)
+    return spec
+
+
 def main():
-    spec = {"ascii": lambda: copy.deepcopy(default_ascii), "ascii-binary": lambda: copy.deepcopy(default), "bcd": bcd}
+    spec = {"iso-1993": of_1993, "ascii": lambda: copy.deepcopy(default_ascii), "ascii-binary": lambda: copy.deepcopy(default), "bcd": bcd}
     spec = spec[sys.argv[1]]()
     spec["55"]["max_len"] = 999
     message = bytes.fromhex(sys.stdin.read().strip())

@@ -27,26 +27,28 @@ impl Desk {
         let mut decision = lock(&self.rules).decide(request);
         let mut answer = request.answer(ECHOED);
         match request.mti.as_str() {
-            "0100" | "0200" => self.authorise(request, &mut decision, &mut answer),
-            "0220" | "0221" => {
+            "0100" | "0200" | "1100" | "1200" => self.authorise(request, &mut decision, &mut answer),
+            "0220" | "0221" | "1220" | "1221" => {
                 if decision.response == APPROVED {
                     self.book(request);
                 }
             }
-            "0400" | "0401" => {
+            "0400" | "0401" | "1420" | "1421" => {
                 let is_taken = decision.response == APPROVED;
                 let is_known = self.record(|ledger| reverse(ledger, request, is_taken));
                 if is_taken && !is_known {
                     decision.response = "25".to_owned();
                 }
             }
-            "0800" => self.record(|ledger| ledger.network_requests += 1),
+            "0800" | "1804" => self.record(|ledger| ledger.network_requests += 1),
             _ => {
                 self.record(|ledger| ledger.malformed += 1);
                 return (decision, None);
             }
         }
-        answer.set(39, decision.response.as_bytes());
+        let response =
+            if self.format.is_1993 { action_code(&request.mti, &decision.response) } else { &decision.response };
+        answer.set(39, response.as_bytes());
         for (number, value) in decision.fields() {
             answer.set(number, value);
         }
@@ -105,6 +107,22 @@ impl Desk {
     }
 }
 
+/// The action code of ISO 8583:1993 for a response code of 1987. What rules say in three digits stays as it is.
+fn action_code<'a>(mti: &str, response: &'a str) -> &'a str {
+    #[rustfmt::skip]
+    const CODES: [(&str, &str); 16] = [
+        ("01", "107"), ("05", "100"), ("08", "001"), ("10", "002"), ("12", "902"), ("25", "914"), ("30", "904"),
+        ("41", "208"), ("43", "209"), ("51", "116"), ("54", "101"), ("65", "123"), ("82", "122"), ("91", "907"),
+        ("94", "913"), ("96", "909"),
+    ];
+    match (mti, response) {
+        ("1420" | "1421", APPROVED) => "400",
+        ("1804", APPROVED) => "800",
+        (_, APPROVED) => "000",
+        _ => CODES.iter().find(|(code, _)| *code == response).map_or(response, |(_, action)| action),
+    }
+}
+
 /// A request for money as the ledger has it, while nothing is decided.
 fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
     Entry {
@@ -126,7 +144,12 @@ fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
 /// Takes a request back where that is allowed, and says whether there is one. It may be asked any number of times.
 fn reverse(ledger: &mut Ledger, reversal: &Message, is_allowed: bool) -> bool {
     ledger.reversals += 1;
-    let stan = reversal.text(90).and_then(|original| original.get(4..10)?.parse().ok()).unwrap_or(0);
+    // Type and STAN of the original begin field 90 of 1987 and field 56 of 1993.
+    let stan = reversal
+        .text(90)
+        .or_else(|| reversal.text(56))
+        .and_then(|original| original.get(4..10)?.parse().ok())
+        .unwrap_or(0);
     let (terminal_id, rrn) = (reversal.text(41).unwrap_or_default(), reversal.text(37).unwrap_or_default());
     match ledger.original(terminal_id, rrn, stan) {
         Some(entry) => entry.is_reversed |= is_allowed,
@@ -148,7 +171,10 @@ fn verify(request: &Message) -> (Cryptogram, Option<VerifiedCryptogram>) {
 
 /// Checks the dynamic code of a contactless magnetic stripe, which stands in its Track 2.
 fn verify_track(request: &Message) -> Cryptogram {
-    let is_contactless = request.text(22).is_some_and(|entry_mode| entry_mode.starts_with("91"));
+    let is_contactless = request.text(22).is_some_and(|mode| match mode.len() {
+        12 => mode.as_bytes()[6] == b'A',
+        _ => mode.starts_with("91"),
+    });
     let issuer = pan(request).and_then(Issuer::of_pan).filter(|_| is_contactless);
     match issuer.zip(request.text(35)).and_then(|(issuer, track_2)| issuer.verify_track_2(track_2)) {
         Some(true) => Cryptogram::Verified,

@@ -1,7 +1,7 @@
 //! A simulated acquirer, with the issuers behind it.
 //!
 //! It answers authorisation and financial requests (0100, 0200), advices of offline approvals (0220, 0221), reversals
-//! (0400, 0401) and network management (0800) over TCP. Where a request has chip data, the Application Cryptogram among
+//! (0400, 0401) and network management (0800), and the same messages of 1993, over TCP. Where a request has chip data, the Application Cryptogram among
 //! them is verified, and the answer carries Issuer Authentication Data, and a script if a rule has one; the dynamic code
 //! of a contactless magnetic stripe is verified too. [`Rules`] decide the rest, also that answers are late, lost or
 //! wrong. The [`Ledger`] says what became of the money.

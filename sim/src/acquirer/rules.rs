@@ -102,7 +102,7 @@ struct Condition {
 
 impl Default for Condition {
     fn default() -> Self {
-        let mti = vec!["0100".to_owned(), "0200".to_owned()];
+        let mti = ["0100", "0200", "1100", "1200"].map(str::to_owned).to_vec();
         Self { mti, amount: None, amount_min: None, amount_max: None, cents: None, pan: None }
     }
 }

@@ -1,4 +1,4 @@
-//! The acquirer's own reading of ISO 8583:1987, apart from the daemon's, so that each checks the other.
+//! The acquirer's own reading of ISO 8583:1987 and 1993, apart from the daemon's, so that each checks the other.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -18,21 +18,23 @@ pub struct WireFormat {
     header_digits: bool,
     /// Whether five bytes of TPDU come before each message.
     tpdu: bool,
+    /// Whether messages are those of 1993.
+    pub(super) is_1993: bool,
 }
 
 impl WireFormat {
     /// The longest message that is taken, bytes.
     const MAX_FRAME: usize = 0xFFFF;
 
-    /// The format with this name: `ascii`, `ascii-binary` or `bcd`; with a binary length header of two bytes.
+    /// The format with this name: `ascii`, `ascii-binary` or `bcd`, or `iso-1993`; with a binary length header of two bytes.
     pub fn named(name: &str) -> Option<Self> {
         let (packed, hex) = match name {
             "ascii" => (false, true),
-            "ascii-binary" => (false, false),
+            "ascii-binary" | "iso-1993" => (false, false),
             "bcd" => (true, false),
             _ => return None,
         };
-        Some(Self { packed, hex, header: 2, header_digits: false, tpdu: false })
+        Some(Self { packed, hex, header: 2, header_digits: false, tpdu: false, is_1993: name == "iso-1993" })
     }
 
     /// The same with another length header: `2-binary`, `4-binary`, `2-ascii` or `4-ascii`.
@@ -139,7 +141,7 @@ impl Message {
         let mut fields = BTreeMap::new();
         for number in 2..=8 * bitmap.len() {
             if bitmap[(number - 1) / 8] >> (7 - (number - 1) % 8) & 1 == 1 {
-                let field = layout(number as u8)?;
+                let field = format.layout(number as u8)?;
                 let length = match field.prefix {
                     0 => field.length,
                     prefix => {
@@ -169,7 +171,7 @@ impl Message {
         bitmap |= if is_extended { 1 << 127 } else { 0 };
         put_binary(&mut bytes, &bitmap.to_be_bytes()[..if is_extended { 16 } else { 8 }], format);
         for (number, value) in &self.fields {
-            let field = layout(*number).expect("the acquirer sets fields that it knows");
+            let field = format.layout(*number).expect("the acquirer sets fields that it knows");
             if field.prefix > 0 {
                 let length = if field.kind == Kind::Binary && format.hex { 2 * value.len() } else { value.len() };
                 let prefix = format!("{length:0width$}", width = field.prefix);
@@ -210,14 +212,24 @@ const LAYOUTS: &str = "
     62 ans...999      63 ans...999      64 b8   70 n3    90 n42   95 an42  128 b8
 ";
 
-fn layout(number: u8) -> Option<Layout> {
-    static TABLE: OnceLock<BTreeMap<u8, Layout>> = OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        let words: Vec<&str> = LAYOUTS.split_whitespace().collect();
-        let pairs = words.chunks_exact(2).map(|pair| (pair[0].parse(), pair[1].parse()));
-        pairs.map(|pair| (pair.0.expect("the table has numbers"), pair.1.expect("the table has layouts"))).collect()
-    });
-    table.get(&number).copied()
+/// What of that is otherwise in ISO 8583:1993.
+const LAYOUTS_1993: &str = "
+    12 n12  22 an12  25 n4  26 n4  39 n3  43 ans..99  44 ans..99  55 b...255  56 n..35
+";
+
+fn layouts(text: &str) -> BTreeMap<u8, Layout> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let pairs = words.chunks_exact(2).map(|pair| (pair[0].parse(), pair[1].parse()));
+    pairs.map(|pair| (pair.0.expect("the table has numbers"), pair.1.expect("the table has layouts"))).collect()
+}
+
+impl WireFormat {
+    fn layout(&self, number: u8) -> Option<Layout> {
+        static OF_1987: OnceLock<BTreeMap<u8, Layout>> = OnceLock::new();
+        static OF_1993: OnceLock<BTreeMap<u8, Layout>> = OnceLock::new();
+        let changed = self.is_1993.then(|| OF_1993.get_or_init(|| layouts(LAYOUTS_1993)).get(&number)).flatten();
+        changed.or_else(|| OF_1987.get_or_init(|| layouts(LAYOUTS)).get(&number)).copied()
+    }
 }
 
 impl FromStr for Layout {

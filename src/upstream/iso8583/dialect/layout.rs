@@ -72,4 +72,6 @@ pub struct Layout {
     pub fields: BTreeSet<u8>,
     /// Fields that always have the same value.
     pub constants: BTreeMap<u8, String>,
+    /// Response codes that only its answer has, and the code of 1987 that says the same.
+    pub response_codes: BTreeMap<String, String>,
 }

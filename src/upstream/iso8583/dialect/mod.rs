@@ -16,6 +16,7 @@ pub use shipped::{SHIPPED, Shipped};
 
 use super::field::{self, Format};
 use super::framing::{LengthHeader, Tpdu};
+use super::message::Mti;
 
 /// How digits are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -132,8 +133,11 @@ impl Dialect {
         self.elements.iter().find(|(_, placed)| **placed == element).map(|(number, _)| *number)
     }
 
-    /// The code of ISO 8583:1987 that says what this one says. One that the dialect does not name is its own.
-    pub fn response_code<'a>(&'a self, code: &'a str) -> &'a str {
-        self.response_codes.get(code).map_or(code, String::as_str)
+    /// The code of ISO 8583:1987 that says what this one says in an answer of this type. One that the dialect does not
+    /// name is its own.
+    pub fn response_code<'a>(&'a self, answer: Mti, code: &'a str) -> &'a str {
+        let answered = self.messages.values().filter(|layout| layout.mti.answer() == answer);
+        let of_message = answered.filter_map(|layout| layout.response_codes.get(code)).next();
+        of_message.or_else(|| self.response_codes.get(code)).map_or(code, String::as_str)
     }
 }

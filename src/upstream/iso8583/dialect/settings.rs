@@ -144,6 +144,8 @@ struct MessageTable {
     fields: Spanned<Vec<u8>>,
     #[serde(default)]
     constant: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    response_codes: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 impl<'de> Deserialize<'de> for DialectSettings {
@@ -234,13 +236,7 @@ impl Table {
             dialect.fields.insert(field, format);
         }
         self.place(&mut dialect)?;
-        for (code, same_as) in self.response_codes {
-            let standard = same_as.get_ref();
-            if standard.len() != 2 || !standard.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                return Err((same_as.span(), InvalidDialect::ResponseCode(standard.clone())).into());
-            }
-            dialect.response_codes.insert(code.into_inner(), same_as.into_inner());
-        }
+        dialect.response_codes.extend(response_codes(self.response_codes)?);
         let mut said = BTreeMap::new();
         for (purpose, message) in self.messages {
             said.insert(*purpose.get_ref(), message.fields.span());
@@ -329,7 +325,9 @@ impl MessageTable {
             constants.insert(field, value.into_inner());
         }
         let repeat = self.repeat.unwrap_or(self.mti.repeat());
-        Ok(Layout { mti: self.mti, repeat, fields: self.fields.into_inner().into_iter().collect(), constants })
+        let fields = self.fields.into_inner().into_iter().collect();
+        let response_codes = response_codes(self.response_codes)?;
+        Ok(Layout { mti: self.mti, repeat, fields, constants, response_codes })
     }
 }
 
@@ -395,6 +393,17 @@ impl Dialect {
 
 fn field_number(text: &Spanned<String>) -> Result<u8, Misplaced> {
     field::number(text.get_ref()).map_err(|error| (text.span(), error).into())
+}
+
+fn response_codes(settings: BTreeMap<Spanned<String>, Spanned<String>>) -> Result<BTreeMap<String, String>, Misplaced> {
+    let checked = |(code, same_as): (Spanned<String>, Spanned<String>)| {
+        let standard = same_as.get_ref();
+        if standard.len() != 2 || !standard.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err((same_as.span(), InvalidDialect::ResponseCode(standard.clone())).into());
+        }
+        Ok((code.into_inner(), same_as.into_inner()))
+    };
+    settings.into_iter().map(checked).collect()
 }
 
 /// Whether logs show what stands in the field.

@@ -23,11 +23,12 @@ macro_rules! shipped {
     };
 }
 
-/// Every dialect that comes with the program. Each but the first says what differs from one before it.
+/// Every dialect that comes with the program. Those of 1987 say what differs from the first.
 pub const SHIPPED: &[Shipped] = &[
     shipped!("iso-1987-ascii", Some("ascii")),
     shipped!("iso-1987-ascii-binary", Some("ascii-binary")),
     shipped!("iso-1987-bcd", Some("bcd")),
+    shipped!("iso-1993", None),
 ];
 
 impl Shipped {
