@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tenderd::ctl::{
-    BusArgs, Client, Failure, Output, cancel, completions, config, decode, host, import, journal, keys, readers,
-    receipt, record, replay, sale, status, transactions,
+    BusArgs, Client, Failure, Output, cancel, completions, config, decode, dialect, host, import, journal, keys,
+    readers, receipt, record, replay, sale, status, transactions,
 };
 
 /// Takes contactless payments from the command line, and looks into the terminal that takes them.
@@ -30,6 +30,9 @@ enum Command {
     /// Check a configuration, or print a commented one
     #[command(subcommand)]
     Config(config::Command),
+    /// List and check dialects: how acquirers want their messages
+    #[command(subcommand)]
+    Dialect(dialect::Command),
     /// List, import and verify the schemes' public keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -83,6 +86,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             runtime.block_on(ask(command, &arguments.bus, output))
         }
         Command::Config(command) => config::run(&command, output),
+        Command::Dialect(command) => dialect::run(&command, output),
         Command::Keys(command) => keys::run(&command, output),
         Command::Journal(command) => journal::run(&command, output),
         Command::Decode(args) => decode::run(&args, output),

@@ -10,6 +10,7 @@ mod client;
 pub mod completions;
 pub mod config;
 pub mod decode;
+pub mod dialect;
 mod failure;
 mod following;
 pub mod host;
@@ -43,6 +44,7 @@ Examples:
   tenderctl status --json           the state of the terminal, for a script
   tenderctl host                    whether the acquirer answers
   tenderctl config check FILE       find what is wrong with a configuration
+  tenderctl dialect check FILE      find what is wrong with an acquirer's dialect
   tenderctl keys verify             find what is wrong with the schemes' public keys
 
 Exit codes:

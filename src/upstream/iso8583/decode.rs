@@ -67,16 +67,30 @@ pub enum DecodeError {
 
 /// Reads the message that `bytes` are in `dialect`: all of them, or none.
 pub fn decode(bytes: &[u8], dialect: &Dialect) -> Result<Message, DecodeError> {
+    match decode_readable(bytes, dialect) {
+        Readable { message: Some(message), error: None, .. } => Ok(message),
+        Readable { error, .. } => Err(error.expect("what has no message type has an error")),
+    }
+}
+
+/// What can be read of bytes that may be no message. For people who look for what is wrong with a dialect, and for
+/// nobody who acts on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readable {
+    /// The message type and the fields before the one that can't be read; nothing where the type can't be.
+    pub message: Option<Message>,
+    /// How many bytes they are.
+    pub bytes: usize,
+    /// Why reading stopped; nothing at the end of a whole message.
+    pub error: Option<DecodeError>,
+}
+
+/// Reads as much as can be read.
+pub fn decode_readable(bytes: &[u8], dialect: &Dialect) -> Readable {
     let mut reader = Reader { bytes, dialect };
-    let mut message = Message::new(reader.mti()?);
-    for number in reader.bitmap()? {
-        let format = dialect.format(number).ok_or(DecodeError::NoSuchField(number))?;
-        message.set(number, reader.field(number, format)?);
-    }
-    match reader.bytes.len() {
-        0 => Ok(message),
-        left => Err(DecodeError::Trailing(left)),
-    }
+    let mut readable = Readable { message: None, bytes: 0, error: None };
+    readable.error = reader.message(&mut readable.message, &mut readable.bytes).err();
+    readable
 }
 
 struct Reader<'a> {
@@ -90,6 +104,22 @@ impl<'a> Reader<'a> {
         let (taken, rest) = self.bytes.split_at_checked(wanted).ok_or(DecodeError::Truncated { part, wanted, left })?;
         self.bytes = rest;
         Ok(taken)
+    }
+
+    /// Reads a whole message; `message` and `read` are what was read of it, also where it is none.
+    fn message(&mut self, message: &mut Option<Message>, read: &mut usize) -> Result<(), DecodeError> {
+        let bytes = self.bytes.len();
+        let message = message.insert(Message::new(self.mti()?));
+        *read = bytes - self.bytes.len();
+        for number in self.bitmap()? {
+            let format = self.dialect.format(number).ok_or(DecodeError::NoSuchField(number))?;
+            message.set(number, self.field(number, format)?);
+            *read = bytes - self.bytes.len();
+        }
+        match self.bytes.len() {
+            0 => Ok(()),
+            left => Err(DecodeError::Trailing(left)),
+        }
     }
 
     fn mti(&mut self) -> Result<Mti, DecodeError> {

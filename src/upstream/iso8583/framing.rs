@@ -23,6 +23,21 @@ impl LengthHeader {
     /// `4-ascii`: four digits.
     pub const ASCII_4: Self = Self { size: 4, ascii: true };
 
+    /// Each, with its name in a dialect's file.
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::BINARY_2, "2-binary"),
+        (Self::BINARY_4, "4-binary"),
+        (Self::ASCII_2, "2-ascii"),
+        (Self::ASCII_4, "4-ascii"),
+    ];
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::BINARY_2, Self::BINARY_4, Self::ASCII_2, Self::ASCII_4];
+
+    /// How many bytes it has.
+    pub fn size(self) -> usize {
+        self.size
+    }
+
     fn base(self) -> u64 {
         if self.ascii { 10 } else { 256 }
     }
@@ -53,13 +68,15 @@ impl TryFrom<String> for LengthHeader {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "2-binary" => Ok(Self::BINARY_2),
-            "4-binary" => Ok(Self::BINARY_4),
-            "2-ascii" => Ok(Self::ASCII_2),
-            "4-ascii" => Ok(Self::ASCII_4),
-            _ => Err(format!("`{text}` is not a length header: 2-binary, 4-binary, 2-ascii and 4-ascii are")),
-        }
+        let known = Self::NAMES.iter().find(|(_, name)| *name == text).map(|(header, _)| *header);
+        known.ok_or_else(|| format!("`{text}` is not a length header: 2-binary, 4-binary, 2-ascii and 4-ascii are"))
+    }
+}
+
+impl fmt::Display for LengthHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAMES.iter().find(|(header, _)| header == self).map(|(_, name)| *name);
+        f.write_str(name.expect("the table names every header"))
     }
 }
 
@@ -79,6 +96,12 @@ impl TryFrom<String> for Tpdu {
         let value = u64::from_str_radix(&text, 16).map_err(|_| invalid())?;
         let [_, _, _, tpdu @ ..] = value.to_be_bytes();
         Ok(Self(tpdu))
+    }
+}
+
+impl fmt::Display for Tpdu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
     }
 }
 
@@ -209,8 +232,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const HEADERS: [LengthHeader; 4] =
-        [LengthHeader::BINARY_2, LengthHeader::BINARY_4, LengthHeader::ASCII_2, LengthHeader::ASCII_4];
+    const HEADERS: [LengthHeader; 4] = LengthHeader::ALL;
 
     fn messages(received: Vec<Zeroizing<Vec<u8>>>) -> Vec<Vec<u8>> {
         received.iter().map(|message| message.to_vec()).collect()

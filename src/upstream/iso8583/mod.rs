@@ -6,16 +6,18 @@
 mod decode;
 mod dialect;
 mod encode;
+mod examine;
 pub mod field;
 mod framing;
 mod message;
 
-pub use decode::{DecodeError, Part, decode};
+pub use decode::{DecodeError, Part, Readable, decode, decode_readable};
 pub use dialect::{
     Binary, Description, Dialect, DialectSettings, Digits, ELEMENTS, Element, EntryModes, Filler, InvalidDialect,
     Layout, LengthPrefix, Misplaced, NoSuchElement, Purpose, SHIPPED, Shipped,
 };
 pub use encode::{EncodeError, encode};
+pub use examine::{Examined, Trouble, examine};
 pub use framing::{FrameError, Framer, LengthHeader, Tpdu};
 pub use message::{InvalidMti, Message, Mti};
 

@@ -5,7 +5,8 @@ mod layout;
 mod settings;
 mod shipped;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -61,6 +62,44 @@ pub enum Filler {
     RightZero,
     /// An `F` after the digits.
     RightF,
+}
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ascii => "ascii",
+            Self::Bcd => "bcd",
+        })
+    }
+}
+
+impl fmt::Display for Binary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raw => "raw",
+            Self::Hex => "hex",
+        })
+    }
+}
+
+impl fmt::Display for LengthPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ascii => "ascii",
+            Self::Bcd => "bcd",
+            Self::Binary => "binary",
+        })
+    }
+}
+
+impl fmt::Display for Filler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LeftZero => "left-zero",
+            Self::RightZero => "right-zero",
+            Self::RightF => "right-f",
+        })
+    }
 }
 
 /// One acquirer's dialect: how messages are written, read by [`encode`](super::encode) and [`decode`](super::decode),
@@ -126,6 +165,11 @@ impl Dialect {
     /// The format of field `number` in this dialect.
     pub fn format(&self, number: u8) -> Option<Format> {
         self.fields.get(&number).copied().or_else(|| field::find(number).map(|field| field.format))
+    }
+
+    /// The numbers of the fields that a message may have, in their order.
+    pub fn numbers(&self, layout: &Layout) -> BTreeSet<u8> {
+        layout.fields.iter().chain(layout.constants.keys()).copied().collect()
     }
 
     /// The field in which `element` stands.

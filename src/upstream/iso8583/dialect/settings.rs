@@ -297,9 +297,10 @@ impl Table {
         })
     }
 
-    /// Puts the elements into their fields. One that its preset has elsewhere moves.
+    /// Puts the elements into their fields. One that its preset has elsewhere moves, with every message that has it.
     fn place(&self, dialect: &mut Dialect) -> Result<(), Misplaced> {
         let moved: Vec<Element> = self.elements.values().map(|element| *element.get_ref()).collect();
+        let before = dialect.elements.clone();
         dialect.elements.retain(|_, element| !moved.contains(element));
         for (number, element) in &self.elements {
             let (field, at) = (field_number(number)?, element.span());
@@ -311,6 +312,11 @@ impl Table {
                 return Err((at, InvalidDialect::Shown(element, field)).into());
             }
             dialect.elements.insert(field, element);
+        }
+        let after = dialect.clone();
+        for layout in dialect.messages.values_mut() {
+            let elements = layout.fields.iter().filter_map(|number| before.get(number));
+            layout.fields = elements.filter_map(|element| after.field_of(*element)).collect();
         }
         Ok(())
     }
@@ -513,11 +519,11 @@ mod tests {
     }
 
     #[test]
-    fn an_element_that_moves_leaves_no_message_with_an_empty_field() {
-        let moved = "preset = 'bcd'\n[elements]\n62 = 'authorisation_code'\n";
-        let reversal = "[messages.reversal]\ntype = '0400'\nfields = [3, 4, 11, 41, 49, 62, 90]";
-        let dialect: Dialect = toml::from_str(&format!("{moved}{reversal}")).unwrap();
-        assert_eq!((dialect.field_of(Element::AuthorisationCode), dialect.elements.get(&38)), (Some(62), None));
-        assert!(toml::from_str::<Dialect>(moved).unwrap_err().to_string().contains("nothing stands in field 38"));
+    fn an_element_moves_with_every_message_that_has_it() {
+        let dialect: Dialect = toml::from_str("preset = 'bcd'\n[elements]\n62 = 'merchant_category'").unwrap();
+        assert_eq!((dialect.field_of(Element::MerchantCategory), dialect.elements.get(&18)), (Some(62), None));
+        let has = |purpose, number| dialect.messages[&purpose].fields.contains(&number);
+        assert!(has(Purpose::Authorisation, 62) && has(Purpose::Reversal, 62) && !has(Purpose::Reversal, 18));
+        assert!(!has(Purpose::Echo, 62));
     }
 }
