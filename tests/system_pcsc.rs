@@ -31,6 +31,7 @@ const ENDS: &[(&str, &str, &str, bool)] = &[
     ("malformed-length", "aborted", "EndApplication", false),
     ("malformed-missing", "aborted", "EndApplication", false),
     ("malformed-twice", "aborted", "EndApplication", false),
+    ("mastercard-data-storage", "approved", "", true),
     ("mastercard-mag-stripe", "approved", "", true),
     ("mastercard-offline-cda", "approved", "", false),
     ("mastercard-online", "approved", "", true),

@@ -64,6 +64,7 @@ const ENDINGS: &[(&str, Ending, Ending)] = &[
     ("malformed-length", FAILED, FAILED),
     ("malformed-missing", FAILED, FAILED),
     ("malformed-twice", FAILED, FAILED),
+    ("mastercard-data-storage", ending(OnlineRequest, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, Some(true))),
     ("mastercard-mag-stripe", ending(OnlineRequest, NoCvm, None), ending(OnlineRequest, ObtainSignature, None)),
     ("mastercard-offline-cda", ending(Approved, NoCvm, Some(true)), ending(OnlineRequest, ObtainSignature, Some(true))),
     ("mastercard-online", ending(Declined, NoCvm, None), ending(Declined, ObtainSignature, None)),

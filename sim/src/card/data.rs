@@ -11,6 +11,13 @@ pub(super) fn pan(pan: &Pan) -> Vec<u8> {
     packed(pan.digits())
 }
 
+/// DS ID, 8 to 11 bytes: the digits of the PAN and of its sequence number, with zeros before them.
+pub(super) fn ds_id(table: &ApplicationTable) -> Vec<u8> {
+    let digits = format!("{}{:02}", table.pan.digits(), table.sequence_number);
+    let whole_bytes = digits.len().next_multiple_of(2).max(16);
+    packed(&format!("{digits:0>whole_bytes$}"))
+}
+
 /// Track 2 Equivalent Data, 19 bytes at most: PAN, expiration date, service code and, as the
 /// issuer's discretionary data, zeros.
 pub(super) fn track_2(table: &ApplicationTable) -> Vec<u8> {

@@ -8,7 +8,7 @@ use emv::fields::Aip;
 use emv::tlv::{Tag, Writer};
 
 use super::personality::{Application, ApplicationTable, Authentication};
-use super::{dol, mag_stripe, mastercard, visa};
+use super::{data, data_storage, dol, mag_stripe, mastercard, visa};
 use crate::Scheme;
 use crate::ca::{SignedDataFormat, certify_icc, sign_dynamic_data, sign_static_data};
 use crate::crypto::Key;
@@ -19,6 +19,8 @@ pub(super) type Place = (u8, u8);
 /// A personalised application.
 pub(super) struct Issued {
     pub(super) application: Application,
+    /// What it asks for with GET PROCESSING OPTIONS; empty where it asks for nothing.
+    pub(super) pdol: dol::List,
     /// The answer to SELECT.
     pub(super) fci: Vec<u8>,
     pub(super) aip: Aip,
@@ -48,11 +50,14 @@ impl Issued {
     pub(super) fn new(application: &Application) -> Self {
         let table = &application.table;
         let (aip, pdol, data) = match application.scheme {
-            Scheme::Visa => (visa::aip(table), Some(visa::PDOL), visa::application_data(table)),
+            Scheme::Visa => (visa::aip(table), visa::PDOL, visa::application_data(table)),
             Scheme::Mastercard if table.mag_stripe => {
-                (mag_stripe::aip(table), None, Some(mag_stripe::application_data(table)))
+                (mag_stripe::aip(table), dol::NOTHING, Some(mag_stripe::application_data(table)))
             }
-            Scheme::Mastercard => (mastercard::aip(table), None, Some(mastercard::application_data(table))),
+            Scheme::Mastercard => {
+                let pdol = if table.data_storage { data_storage::PDOL } else { dol::NOTHING };
+                (mastercard::aip(table), pdol, Some(mastercard::application_data(table)))
+            }
         };
         let data = data.map(|data| table.fault.spoil(&data));
         let data_file = if table.mag_stripe { MAG_STRIPE_FILE } else { DATA_FILE };
@@ -81,6 +86,7 @@ impl Issued {
         let issuer = &application.scheme.keys().issuer;
         let icc_master_key = |key| application.version.icc_master_key(key, table.pan.digits(), table.sequence_number);
         Issued {
+            pdol,
             fci: table.fault.spoil(&fci(table, pdol)),
             aip,
             afl,
@@ -125,7 +131,7 @@ pub(super) fn record(content: &[u8]) -> Vec<u8> {
 }
 
 /// The answer to SELECT (EMV Book 1, 11.3.4).
-fn fci(table: &ApplicationTable, pdol: Option<dol::List>) -> Vec<u8> {
+fn fci(table: &ApplicationTable, pdol: dol::List) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.template(dict::FCI_TEMPLATE, |fci| {
         fci.put(dict::DF_NAME, &table.aid).template(dict::FCI_PROPRIETARY_TEMPLATE, |proprietary| {
@@ -133,7 +139,7 @@ fn fci(table: &ApplicationTable, pdol: Option<dol::List>) -> Vec<u8> {
             if table.priority != 0 {
                 proprietary.put(dict::APPLICATION_PRIORITY_INDICATOR, &[table.priority]);
             }
-            if let Some(pdol) = pdol {
+            if !pdol.is_empty() {
                 proprietary.put(dict::PDOL, &dol::encode(pdol));
             }
             proprietary.put(dict::LANGUAGE_PREFERENCE, b"en");
@@ -141,6 +147,14 @@ fn fci(table: &ApplicationTable, pdol: Option<dol::List>) -> Vec<u8> {
                 // Part 1 of ISO/IEC 8859.
                 proprietary.put(dict::ISSUER_CODE_TABLE_INDEX, &[0x01]);
                 proprietary.put(dict::APPLICATION_PREFERRED_NAME, name.as_bytes());
+            }
+            if table.data_storage {
+                proprietary.template(dict::FCI_ISSUER_DISCRETIONARY_DATA, |discretionary| {
+                    let capabilities = data_storage::capabilities();
+                    discretionary
+                        .put(dict::APPLICATION_CAPABILITIES_INFORMATION, capabilities.as_bytes())
+                        .put(dict::DS_ID, &data::ds_id(table));
+                });
             }
         });
     });

@@ -1,6 +1,9 @@
 //! The commands of a card of Kernel 2, beside those that every card knows (EMV Contactless Book C-2, 5).
 
+use emv::fields::{CryptogramType, ReferenceControlParameter};
+
 use super::command::{Command, Status};
+use super::data_storage;
 use super::dol::Values;
 use super::mastercard::{self, Circumstances};
 use super::recovery::{self, LastCryptogram};
@@ -24,18 +27,29 @@ impl Card {
     /// GENERATE AC (EMV Book 3, 6.5.5), once in a transaction. A Visa card has given its cryptogram
     /// before.
     pub(super) fn generate_ac(&mut self, command: Command<'_>) -> Result<Vec<u8>, Status> {
-        if command.p2 != 0x00 {
+        let asked = ReferenceControlParameter::from_bytes([command.p1]);
+        if asked.cryptogram_type() == CryptogramType::Rfu || command.p2 != 0x00 {
             return Err(Status::INCORRECT_P1_P2);
         }
-        let (Application { issued, holder, last, .. }, transaction) = self.under_way()?;
-        let Transaction { atc, relay_resistance, cryptogram_given, .. } = transaction;
+        let (Application { issued, holder, last, storage, .. }, transaction) = self.under_way()?;
+        let Transaction { atc, options, operator, relay_resistance, cryptogram_given, .. } = transaction;
         let table = &issued.application.table;
         if issued.application.scheme != Scheme::Mastercard || table.mag_stripe || *cryptogram_given {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         }
-        let terminal = Values::parse(mastercard::CDOL1, command.data).ok_or(Status::WRONG_LENGTH)?;
-        let circumstances = Circumstances { atc: *atc, holder: *holder, relay_resistance: relay_resistance.as_ref() };
-        let response = mastercard::generate_ac(issued, circumstances, command.p1, terminal)?;
+        let (terminal, behind) = Values::split(mastercard::CDOL1, command.data).ok_or(Status::WRONG_LENGTH)?;
+        let to_store = Values::parse_open_ended(data_storage::DSDOL, behind);
+        if !behind.is_empty() && (to_store.is_none() || operator.is_none()) {
+            return Err(Status::WRONG_LENGTH);
+        }
+        let circumstances = Circumstances {
+            atc: *atc,
+            options,
+            holder: *holder,
+            relay_resistance: relay_resistance.as_ref(),
+            stored: operator.map(|operator| storage.store(operator, issued, *atc, to_store)),
+        };
+        let response = mastercard::generate_ac(issued, circumstances, asked, terminal);
         let response = table.fault.spoil(&response);
         *cryptogram_given = true;
         *last = table.recovers.then(|| LastCryptogram::new(terminal, &response));

@@ -5,8 +5,8 @@ use emv::fields::{Aip, CryptogramInformationData, CryptogramType, ReferenceContr
 use emv::tlv::Writer;
 use sha1::{Digest, Sha1};
 
-use super::command::Status;
 use super::data;
+use super::data_storage::{self, Stored};
 use super::dol::{self, Values};
 use super::issued::Issued;
 use super::personality::{ApplicationTable, Authentication, Cvm, Decision};
@@ -36,9 +36,13 @@ pub(super) const CDOL1: dol::List = &[
 #[derive(Clone, Copy)]
 pub(super) struct Circumstances<'a> {
     pub(super) atc: [u8; 2],
+    /// What the terminal sent for the PDOL.
+    pub(super) options: &'a [u8],
     pub(super) holder: Holder,
     /// What was exchanged, where the terminal ran the relay resistance protocol.
     pub(super) relay_resistance: Option<&'a Exchange>,
+    /// What became of the storage, where the terminal was told of it.
+    pub(super) stored: Option<Stored>,
 }
 
 pub(super) fn aip(table: &ApplicationTable) -> Aip {
@@ -74,6 +78,9 @@ pub(super) fn application_data(table: &ApplicationTable) -> Vec<u8> {
     if table.recovers {
         writer.put(dict::DRDOL, &dol::encode(recovery::DRDOL));
     }
+    if table.data_storage {
+        writer.put(dict::DSDOL, &dol::encode(data_storage::DSDOL));
+    }
     if table.authentication == Authentication::Cda {
         writer.put(dict::SDA_TAG_LIST, &[dict::AIP.number() as u8]);
     }
@@ -91,29 +98,31 @@ fn cvm_list(methods: &[Cvm]) -> Vec<u8> {
     [0; 8].into_iter().chain(rules).collect()
 }
 
-/// The answer to GET PROCESSING OPTIONS.
-pub(super) fn processing_options(card: &Issued) -> Vec<u8> {
+/// The answer to GET PROCESSING OPTIONS; `stored` are the data objects of the card's storage.
+pub(super) fn processing_options(card: &Issued, stored: &[u8]) -> Vec<u8> {
+    let mut options = Writer::new();
+    options.put(dict::AIP, card.aip.as_bytes()).put(dict::AFL, &card.afl);
     let mut writer = Writer::new();
-    writer.template(dict::RESPONSE_MESSAGE_TEMPLATE_FORMAT_2, |response| {
-        response.put(dict::AIP, card.aip.as_bytes()).put(dict::AFL, &card.afl);
-    });
+    writer.put(dict::RESPONSE_MESSAGE_TEMPLATE_FORMAT_2, &[&options.into_bytes(), stored].concat());
     writer.into_bytes()
 }
 
-/// Carries out GENERATE AC. `p1` says what the terminal wants.
+/// The answer to GENERATE AC. `asked` says what the terminal wants.
 pub(super) fn generate_ac(
     card: &Issued,
     circumstances: Circumstances<'_>,
-    p1: u8,
+    asked: ReferenceControlParameter,
     terminal: Values<'_>,
-) -> Result<Vec<u8>, Status> {
-    let Circumstances { atc, holder, relay_resistance } = circumstances;
+) -> Vec<u8> {
+    let Circumstances { atc, options, holder, relay_resistance, stored } = circumstances;
     let table = &card.application.table;
-    let asked = ReferenceControlParameter::from_bytes([p1]);
-    let cryptogram_type = decide(table, holder, asked.cryptogram_type(), terminal).ok_or(Status::INCORRECT_P1_P2)?;
+    let cryptogram_type = match stored {
+        Some(Stored { must_decline: true, .. }) => CryptogramType::Aac,
+        _ => decide(table, holder, asked.cryptogram_type(), terminal),
+    };
     let combined = asked.has(ReferenceControlParameter::CDA_REQUESTED)
         && table.authentication == Authentication::Cda
-        && cryptogram_type != CryptogramType::Aac;
+        && (cryptogram_type != CryptogramType::Aac || table.data_storage);
 
     let iad = issuer_application_data(card, holder, cryptogram_type, combined, terminal);
     let cid = CryptogramInformationData::new(cryptogram_type);
@@ -135,9 +144,12 @@ pub(super) fn generate_ac(
 
     let mut proof = Writer::new();
     if combined {
-        // What the terminal sent, and all of the answer but the signature itself (EMV Book 2, 6.6.1).
-        let hash = Sha1::new().chain_update(terminal.as_bytes()).chain_update(&head).chain_update(&tail).finalize();
+        // What the terminal sent for PDOL and CDOL1, and all of the answer but the signature itself (EMV Book 2, 6.6.1).
+        // What it sent to be stored is told by the summaries.
+        let sent = Sha1::new().chain_update(options).chain_update(terminal.as_bytes());
+        let hash = sent.chain_update(&head).chain_update(&tail).finalize();
         let mut dynamic_data = [&[8][..], &card.dynamic_number(atc), cid.as_bytes(), &cryptogram, &hash].concat();
+        dynamic_data.extend(stored.iter().flat_map(|stored| stored.summaries.as_flattened()));
         dynamic_data.extend(relay_resistance.map(|exchange| exchange.signed(card)).iter().flatten());
         let unpredictable_number: [u8; 4] = terminal.array(dict::UNPREDICTABLE_NUMBER);
         let signature = card.sign(SignedDataFormat::Dynamic, &dynamic_data, &unpredictable_number);
@@ -147,25 +159,16 @@ pub(super) fn generate_ac(
     }
     let mut writer = Writer::new();
     writer.put(dict::RESPONSE_MESSAGE_TEMPLATE_FORMAT_2, &[head, proof.into_bytes(), tail].concat());
-    Ok(writer.into_bytes())
+    writer.into_bytes()
 }
 
-/// Which cryptogram: never a stronger one than the terminal asks for (EMV Book 3, 9.3); nothing where
-/// what it asks for does not exist.
-fn decide(
-    table: &ApplicationTable,
-    holder: Holder,
-    asked: CryptogramType,
-    terminal: Values<'_>,
-) -> Option<CryptogramType> {
+/// Which cryptogram: never a stronger one than the terminal asks for (EMV Book 3, 9.3).
+fn decide(table: &ApplicationTable, holder: Holder, asked: CryptogramType, terminal: Values<'_>) -> CryptogramType {
     match (asked, table.decision) {
-        (CryptogramType::Rfu, _) => None,
-        _ if holder.must_act() => Some(CryptogramType::Aac),
-        (CryptogramType::Aac, _) | (_, Decision::Decline) => Some(CryptogramType::Aac),
-        (CryptogramType::Tc, Decision::Offline) if data::within_offline_limit(table, terminal) => {
-            Some(CryptogramType::Tc)
-        }
-        (CryptogramType::Tc | CryptogramType::Arqc, _) => Some(CryptogramType::Arqc),
+        _ if holder.must_act() => CryptogramType::Aac,
+        (CryptogramType::Aac | CryptogramType::Rfu, _) | (_, Decision::Decline) => CryptogramType::Aac,
+        (CryptogramType::Tc, Decision::Offline) if data::within_offline_limit(table, terminal) => CryptogramType::Tc,
+        (CryptogramType::Tc | CryptogramType::Arqc, _) => CryptogramType::Arqc,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod command;
 mod data;
+mod data_storage;
 mod dol;
 mod issued;
 mod issuer_update;
@@ -27,6 +28,7 @@ use emv::dict;
 use emv::tlv::{Tag, Tlv, Writer};
 
 use self::command::{Command, Status};
+use self::data_storage::{Operator, Storage};
 use self::dol::Values;
 use self::issued::{DYNAMIC_RECORD, Issued};
 use self::issuer_update::IssuerUpdate;
@@ -67,6 +69,7 @@ struct Application {
     /// The last cryptogram, where the card can give it once more.
     last: Option<LastCryptogram>,
     issuer_update: IssuerUpdate,
+    storage: Storage,
 }
 
 /// The file that the last SELECT selected.
@@ -80,6 +83,10 @@ enum Selected {
 /// A transaction, from GET PROCESSING OPTIONS on.
 struct Transaction {
     atc: [u8; 2],
+    /// What the terminal sent for the PDOL.
+    options: Vec<u8>,
+    /// Who was told of the card's storage, and may write it.
+    operator: Option<Operator>,
     /// The record that holds what was signed in this transaction.
     dynamic_record: Option<Vec<u8>>,
     /// What was exchanged last in the relay resistance protocol.
@@ -221,7 +228,7 @@ impl Card {
         let Some(Selected::Application(index, transaction @ None)) = &mut self.selected else {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         };
-        let Application { issued, atc, issuer_update, .. } = &mut self.applications[*index];
+        let Application { issued, atc, issuer_update, storage, .. } = &mut self.applications[*index];
         if issuer_update.is_blocked() {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         }
@@ -229,25 +236,33 @@ impl Card {
         if template.tag != dict::COMMAND_TEMPLATE {
             return Err(Status::INCORRECT_DATA);
         }
-        let pdol = match issued.application.scheme {
-            Scheme::Visa => visa::PDOL,
-            Scheme::Mastercard => &[],
-        };
-        let terminal = Values::parse(pdol, template.value).ok_or(Status::WRONG_LENGTH)?;
+        let terminal = Values::parse(issued.pdol, template.value).ok_or(Status::WRONG_LENGTH)?;
 
         let next = atc.checked_add(1).ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
         let atc_bytes = next.to_be_bytes();
+        let mut operator = None;
         let (response, dynamic_record) = match issued.application.scheme {
             Scheme::Visa => {
                 let processed = visa::process(issued, atc_bytes, terminal)?;
                 issuer_update.begin(processed.awaited);
                 (processed.response, processed.dynamic_record)
             }
-            Scheme::Mastercard => (mastercard::processing_options(issued), None),
+            Scheme::Mastercard => {
+                let mut stored = Writer::new();
+                operator = Operator::named(terminal)
+                    .filter(|operator| storage.describe(*operator, issued, atc_bytes, &mut stored));
+                (mastercard::processing_options(issued, &stored.into_bytes()), None)
+            }
         };
         *atc = next;
-        *transaction =
-            Some(Transaction { atc: atc_bytes, dynamic_record, relay_resistance: None, cryptogram_given: false });
+        *transaction = Some(Transaction {
+            atc: atc_bytes,
+            options: terminal.as_bytes().to_vec(),
+            operator,
+            dynamic_record,
+            relay_resistance: None,
+            cryptogram_given: false,
+        });
         Ok(issued.application.table.fault.spoil(&response))
     }
 
@@ -323,6 +338,7 @@ impl Application {
             holder: Holder::of(&application.table),
             last: None,
             issuer_update: IssuerUpdate::default(),
+            storage: Storage::default(),
         }
     }
 }

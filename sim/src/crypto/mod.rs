@@ -7,6 +7,7 @@ mod cryptogram;
 mod cvc3;
 mod derivation;
 mod issuer;
+mod owhf2;
 mod secure_messaging;
 mod tdes;
 
@@ -16,5 +17,6 @@ pub(crate) use cvc3::{blank_track_2, layout};
 pub use cvc3::{cvc3, icc_cvc3_key};
 pub use derivation::{common_session_key, icc_master_key_a, icc_master_key_b};
 pub use issuer::{Issuer, VerifiedCryptogram, VerifyError};
+pub(crate) use owhf2::owhf2;
 pub use secure_messaging::{MAC_LENGTH, ScriptedTransaction};
 pub use tdes::{Key, Padding};

@@ -68,6 +68,8 @@ pub(in crate::card) struct ApplicationTable {
     #[serde(default)]
     pub(in crate::card) recovers: bool,
     #[serde(default)]
+    pub(in crate::card) data_storage: bool,
+    #[serde(default)]
     pub(in crate::card) mag_stripe: bool,
     #[serde(default = "default::usage", deserialize_with = "values::usage")]
     pub(in crate::card) usage: Auc,
@@ -197,6 +199,7 @@ impl ApplicationTable {
             ("see_phone", self.see_phone),
             ("relay_resistance", self.relay_resistance.is_some()),
             ("recovers", self.recovers),
+            ("data_storage", self.data_storage),
             ("mag_stripe", self.mag_stripe),
         ];
         if let Some((key, _)) = own.into_iter().find(|(_, is_used)| *is_used && scheme != Scheme::Mastercard) {
@@ -204,6 +207,9 @@ impl ApplicationTable {
         }
         if self.see_phone && !self.on_device_cvm {
             return Err("see_phone: it needs on_device_cvm".to_owned());
+        }
+        if self.data_storage && self.authentication != Authentication::Cda {
+            return Err("data_storage: it needs authentication cda".to_owned());
         }
         if self.mag_stripe && (self.authentication != Authentication::None || self.pan.digits().len() != 16) {
             return Err("mag_stripe: it needs a PAN of 16 digits, and no authentication".to_owned());

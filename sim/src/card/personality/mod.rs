@@ -80,7 +80,7 @@ macro_rules! built_in {
 
 built_in! {
     "declined" "expired" "malformed-afl" "malformed-answers" "malformed-length" "malformed-missing" "malformed-twice"
-    "mastercard-mag-stripe" "mastercard-offline-cda" "mastercard-online"
+    "mastercard-data-storage" "mastercard-mag-stripe" "mastercard-offline-cda" "mastercard-online"
     "mastercard-online-cda" "mastercard-phone-cdcvm" "mastercard-relay-altered" "mastercard-relay-resistance"
     "mastercard-relayed" "mastercard-see-phone" "refused-by-tac" "several-applications" "slow" "torn"
     "torn-at-cryptogram" "visa-declined" "visa-expired" "visa-issuer-update" "visa-offline-fdda" "visa-online"

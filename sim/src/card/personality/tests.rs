@@ -89,6 +89,7 @@ fn an_application_is_checked_as_a_whole() {
         ("pan = \"5413330089601034\"", "pan: it is no number of Visa"),
         ("see_phone = true", "see_phone: Visa has none here"),
         ("recovers = true", "recovers: Visa has none here"),
+        ("data_storage = true", "data_storage: Visa has none here"),
         ("mag_stripe = true", "mag_stripe: Visa has none here"),
     ] {
         let error = error(line);
@@ -109,6 +110,7 @@ cryptogram_version = "10"
 "#;
     for (line, reason) in [
         ("see_phone = true", "see_phone: it needs on_device_cvm"),
+        ("data_storage = true", "data_storage: it needs authentication cda"),
         ("mag_stripe = true\nauthentication = \"cda\"", "mag_stripe: it needs a PAN of 16 digits, and no"),
     ] {
         let error = Personality::parse("card.toml", &format!("{MASTERCARD}{line}")).unwrap_err().to_string();
