@@ -34,12 +34,14 @@ impl Tag {
         }
     }
 
-    /// The first byte, which holds class and form.
+    /// The first byte, which holds class and form: that of the highest bit that is set.
     const fn first_byte(self) -> u8 {
-        self.0.to_be_bytes()[4 - self.encoded_length()]
+        let highest = u32::BITS - 1 - (self.0 | 1).leading_zeros();
+        (self.0 >> (highest & !7)) as u8
     }
 
     /// Whether the value is itself a list of data objects (bit 6 of the first byte).
+    #[inline]
     pub const fn is_constructed(self) -> bool {
         self.first_byte() & 0x20 != 0
     }
