@@ -93,7 +93,7 @@ impl Tap {
     /// The data for a list of the card; nothing where it has none.
     fn list(&self, tag: Tag) -> Vec<u8> {
         let list = emv::tlv::Dol::parse(self.find(tag).unwrap_or_default()).unwrap();
-        list.build(|tag| self.find(tag))
+        list.build(|tag| self.find(tag)).to_vec()
     }
 
     fn pan(&self) -> Pan {

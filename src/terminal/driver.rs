@@ -116,7 +116,7 @@ pub(super) struct Pause {
 #[derive(Debug)]
 pub(super) enum Next {
     /// The answer to this command.
-    Response(Command),
+    Response(Box<Command>),
     /// A card, once the field has been off for this long.
     Card(Duration),
     /// The card's removal.
@@ -212,7 +212,7 @@ pub(super) fn drain(tap: &mut Tap, tell: &dyn Fn(Progress)) -> Pause {
             Some(Output::Wait(moment)) => until = Some(moment),
             // Nobody here takes part in a data exchange: where an answer is needed, its time-out comes.
             Some(Output::DataExchange { .. }) => {}
-            Some(Output::Transmit(command)) => break Next::Response(command),
+            Some(Output::Transmit(command)) => break Next::Response(Box::new(command)),
             Some(Output::Poll) => break Next::Card(field_off),
             Some(Output::AwaitRemoval) => break Next::Removal,
             Some(Output::AwaitOnlineResponse(outcome)) => {

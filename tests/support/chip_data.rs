@@ -101,5 +101,5 @@ fn collect(data: &mut BTreeMap<Tag, Vec<u8>>, response: &[u8]) {
 /// The values that one of the card's lists asks for; none, where the card has no such list.
 fn answer_to(data: &BTreeMap<Tag, Vec<u8>>, list: Tag) -> Vec<u8> {
     let list = data.get(&list).map_or(&[][..], Vec::as_slice);
-    Dol::parse(list).expect("the card has valid lists").build(|tag| data.get(&tag).map(Vec::as_slice))
+    Dol::parse(list).expect("the card has valid lists").build(|tag| data.get(&tag).map(Vec::as_slice)).to_vec()
 }

@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use arrayvec::ArrayVec;
+
 use crate::dict;
 use crate::tlv::Writer;
 
@@ -13,7 +15,7 @@ use crate::tlv::Writer;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Command {
     header: [u8; 4],
-    data: Vec<u8>,
+    data: ArrayVec<u8, { Command::MAX_DATA }>,
     le: Option<u8>,
 }
 
@@ -23,6 +25,8 @@ pub struct Command {
 pub struct InvalidCommand(pub usize);
 
 impl Command {
+    /// The most bytes of data in a command of the short form.
+    const MAX_DATA: usize = 255;
     /// The most bytes that a command template (`83`) can hold in a command of the short form.
     pub const MAX_TEMPLATE_DATA: usize = 252;
 
@@ -58,7 +62,7 @@ impl Command {
         template.put(dict::COMMAND_TEMPLATE, pdol_data);
         let mut data = template.into_bytes();
         data.extend_from_slice(record_update_template);
-        (data.len() <= 255).then(|| Self::new([0x80, 0xE0, 0x00, 0x00], &data))
+        (data.len() <= Self::MAX_DATA).then(|| Self::new([0x80, 0xE0, 0x00, 0x00], &data))
     }
 
     /// READ RECORD (EMV Book 3, 6.5.11): record `record` of the file with short identifier `sfi`,
@@ -118,8 +122,8 @@ impl Command {
     /// If `data` is longer than 255 bytes: a command of the short form can't hold it, and all that
     /// is sent was bounded before.
     pub fn new(header: [u8; 4], data: &[u8]) -> Self {
-        assert!(data.len() <= 255, "the data of a short command");
-        Command { header, data: data.to_vec(), le: Some(0x00) }
+        let data = ArrayVec::try_from(data).expect("the data of a short command");
+        Command { header, data, le: Some(0x00) }
     }
 
     /// Reads a command as the issuer wrote it: header, Lc and data where there are data, Le where an
@@ -142,7 +146,7 @@ impl Command {
                 }
             }
         };
-        Ok(Command { header, data: data.to_vec(), le })
+        Ok(Command { header, data: ArrayVec::try_from(data).map_err(|_| invalid)?, le })
     }
 
     /// The instruction byte.

@@ -7,7 +7,7 @@ use super::combination_selection::{self, Candidates};
 use super::{Context, Input, Output, State, final_selection, ppse, protocol_activation};
 use crate::apdu::Command;
 use crate::dict;
-use crate::tlv::Dol;
+use crate::tlv::{Dol, DolData};
 
 /// The data that the FCI of a PPSE asks for: the objects of its SDOL, and the terminal's POI
 /// Information where its category is one that the card supports (3.3.2.3, C.1.3); nothing where it
@@ -21,7 +21,7 @@ pub(super) fn asked_for(fci: &[u8], context: &Context) -> Option<Vec<u8>> {
     let category = information.terminal_category();
     let is_supported = category.is_some_and(|category| categories.chunks_exact(2).any(|listed| listed == category));
 
-    let mut data = sdol.map(|sdol| objects(&sdol, context)).unwrap_or_default();
+    let mut data = sdol.map(|sdol| objects(&sdol, context).to_vec()).unwrap_or_default();
     if is_supported {
         data.extend_from_slice(information.as_bytes());
     }
@@ -31,7 +31,7 @@ pub(super) fn asked_for(fci: &[u8], context: &Context) -> Option<Vec<u8>> {
 
 /// The objects that a SDOL can ask for (Table A-1).
 //= B C.1.3
-fn objects(sdol: &Dol<'_>, context: &Context) -> Vec<u8> {
+fn objects(sdol: &Dol<'_>, context: &Context) -> DolData {
     let amount = context.transaction.amount_authorised.map(|amount| amount.to_bcd());
     sdol.build(|tag| match tag {
         dict::AMOUNT_AUTHORISED_NUMERIC => amount.as_ref().map(|amount| &amount[..]),

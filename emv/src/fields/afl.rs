@@ -1,7 +1,8 @@
 //! The Application File Locator.
 
-use alloc::vec::Vec;
 use core::fmt;
+
+use arrayvec::ArrayVec;
 
 use super::Error;
 
@@ -9,7 +10,7 @@ use super::Error;
 /// (EMV Book 3, 10.2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Afl {
-    entries: Vec<AflEntry>,
+    entries: ArrayVec<AflEntry, { Afl::MAX_ENTRIES }>,
 }
 
 /// One entry: a run of records of one file.
@@ -91,13 +92,16 @@ impl fmt::Display for AflEntry {
 }
 
 impl Afl {
+    /// The most entries: as many as 252 bytes hold (EMV Book 3, Annex A).
+    pub const MAX_ENTRIES: usize = 63;
+
     /// Reads the groups of four bytes.
     ///
     /// # Errors
-    /// If there is none, one is incomplete, or one says what can't be.
+    /// If there is none, there are too many, one is incomplete, or one says what can't be.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (groups, rest) = bytes.as_chunks::<4>();
-        if groups.is_empty() || !rest.is_empty() {
+        if !(1..=Self::MAX_ENTRIES).contains(&groups.len()) || !rest.is_empty() {
             return Err(Error::AflLength(bytes.len()));
         }
         let entry = |(index, group): (usize, &[u8; 4])| AflEntry::new(*group).ok_or(Error::AflEntry(index + 1));
@@ -126,6 +130,8 @@ impl TryFrom<&[u8]> for Afl {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -147,6 +153,13 @@ mod tests {
         for length in [0, 1, 3, 5, 7] {
             assert_eq!(Afl::from_bytes(&[0x08, 1, 1, 0, 0x10, 1, 1, 0][..length]), Err(Error::AflLength(length)));
         }
+    }
+
+    #[test]
+    fn more_entries_than_the_book_has_room_for_are_refused() {
+        let entries = [[0x08, 1, 1, 0]; 64];
+        assert_eq!(Afl::from_bytes(entries[..63].as_flattened()).unwrap().entries().len(), 63);
+        assert_eq!(Afl::from_bytes(entries.as_flattened()), Err(Error::AflLength(256)));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Cardholder verification: the list the card gives and the result the terminal reports.
 
-use alloc::vec::Vec;
 use core::fmt;
+
+use arrayvec::ArrayVec;
 
 use super::{Amount, Error, exactly};
 
@@ -237,21 +238,24 @@ impl fmt::Display for CvRule {
 pub struct CvmList {
     x: Amount,
     y: Amount,
-    rules: Vec<CvRule>,
+    rules: ArrayVec<CvRule, { CvmList::MAX_RULES }>,
 }
 
 impl CvmList {
+    /// The most rules: as many as 252 bytes hold behind the amounts (EMV Book 3, Annex A).
+    pub const MAX_RULES: usize = 122;
+
     /// Reads two amounts of four bytes, binary, and the rules.
     ///
     /// # Errors
-    /// If the amounts are cut short or half a rule is left over. A list without rules is a list: what
+    /// If the amounts are cut short, half a rule is left over or there are too many rules. A list without rules is a list: what
     /// it means is for the kernel to say.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let wrong_length = Error::CvmListLength(bytes.len());
         let (x, rest) = bytes.split_first_chunk().ok_or(wrong_length)?;
         let (y, rest) = rest.split_first_chunk().ok_or(wrong_length)?;
         let (rules, half) = rest.as_chunks();
-        if !half.is_empty() {
+        if !half.is_empty() || rules.len() > Self::MAX_RULES {
             return Err(wrong_length);
         }
         Ok(CvmList {
@@ -410,6 +414,8 @@ mod tests {
             assert_eq!(CvmList::from_bytes(&bytes[..length]), Err(Error::CvmListLength(length)));
         }
         assert!(CvmList::from_bytes(&bytes[..8]).unwrap().rules().is_empty());
+        assert_eq!(CvmList::from_bytes(&[0; 252]).unwrap().rules().len(), 122);
+        assert_eq!(CvmList::from_bytes(&[0; 254]), Err(Error::CvmListLength(254)));
     }
 
     #[test]

@@ -16,9 +16,17 @@ use crate::tlv::Tlv;
 pub struct StaticData(Zeroizing<Vec<u8>>);
 
 impl StaticData {
+    /// How many bytes there is room for before memory is asked for: the most that Kernel 2 keeps, and an AIP.
+    const BYTES: usize = 2048 + Aip::LENGTH;
+
     /// No data yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No data yet, with room for those that a transaction has, so that no memory is asked for while a card waits.
+    pub fn with_room() -> Self {
+        StaticData(Zeroizing::new(Vec::with_capacity(Self::BYTES)))
     }
 
     /// Appends a record of the file with this SFI (1 to 30), as READ RECORD gave it.

@@ -1,6 +1,6 @@
 //! Data object lists: which objects a card asks for, and in which lengths (EMV Book 3, 5.4).
 
-use alloc::vec::Vec;
+use arrayvec::ArrayVec;
 
 use super::{Cursor, Error, Tag};
 use crate::dict::{self, Format};
@@ -19,6 +19,9 @@ pub struct DolEntry {
     /// The length in which the card wants it, in bytes.
     pub length: usize,
 }
+
+/// The data that a list asks for.
+pub type DolData = ArrayVec<u8, { Dol::MAX_DATA }>;
 
 impl<'a> Dol<'a> {
     /// The most bytes a list may ask for: what fits the data field of a short command.
@@ -67,18 +70,21 @@ impl<'a> Dol<'a> {
 
     /// The concatenated values the list asks for, each cut or filled to the length asked for;
     /// an object that `lookup` does not know is sent as zeros (EMV Book 3, 5.4).
-    pub fn build<'v>(&self, mut lookup: impl FnMut(Tag) -> Option<&'v [u8]>) -> Vec<u8> {
-        let mut data = Vec::with_capacity(self.data_length());
+    pub fn build<'v>(&self, mut lookup: impl FnMut(Tag) -> Option<&'v [u8]>) -> DolData {
+        let mut data = ArrayVec::from([0x00; Self::MAX_DATA]);
+        let mut end = 0;
         for DolEntry { tag, length } in self.iter() {
             let value = if tag.is_constructed() { None } else { lookup(tag) };
-            fit(&mut data, dict::format(tag), value.unwrap_or(&[]), length);
+            fit(&mut data[end..][..length], dict::format(tag), value.unwrap_or(&[]));
+            end += length;
         }
+        data.truncate(end);
         data
     }
 
     /// The same, but the last value is not filled: what a DSDOL asks for ends where the data do
     /// (Book C-2, 4.1.4).
-    pub fn build_open_ended<'v>(&self, mut lookup: impl FnMut(Tag) -> Option<&'v [u8]>) -> Vec<u8> {
+    pub fn build_open_ended<'v>(&self, mut lookup: impl FnMut(Tag) -> Option<&'v [u8]>) -> DolData {
         let filled = self.iter().last().map_or(0, |DolEntry { tag, length }| {
             let value = if tag.is_constructed() { None } else { lookup(tag) };
             length.saturating_sub(value.unwrap_or(&[]).len())
@@ -89,26 +95,20 @@ impl<'a> Dol<'a> {
     }
 }
 
-/// Appends `value` in exactly `length` bytes. Numeric values keep their right-hand digits and are
+/// Puts `value` into a field, which is of zeros. Numeric values keep their right-hand digits and are
 /// filled with zeros on the left; compressed numeric values are filled with `F` on the right;
 /// everything else is filled with zeros on the right.
 //= B 3.6.2.1
-fn fit(data: &mut Vec<u8>, format: Option<Format>, value: &[u8], length: usize) {
-    let kept = value.len().min(length);
-    let fill = core::iter::repeat_n(0x00, length - kept);
+fn fit(field: &mut [u8], format: Option<Format>, value: &[u8]) {
+    let kept = value.len().min(field.len());
+    let filled = field.len() - kept;
     match format {
-        Some(Format::Numeric) => {
-            data.extend(fill);
-            data.extend_from_slice(&value[value.len() - kept..]);
-        }
+        Some(Format::Numeric) => field[filled..].copy_from_slice(&value[value.len() - kept..]),
         Some(Format::CompressedNumeric) if !value.is_empty() => {
-            data.extend_from_slice(&value[..kept]);
-            data.extend(fill.map(|_| 0xFF));
+            field[..kept].copy_from_slice(&value[..kept]);
+            field[kept..].fill(0xFF);
         }
-        _ => {
-            data.extend_from_slice(&value[..kept]);
-            data.extend(fill);
-        }
+        _ => field[..kept].copy_from_slice(&value[..kept]),
     }
 }
 
@@ -116,11 +116,12 @@ fn fit(data: &mut Vec<u8>, format: Option<Format>, value: &[u8], length: usize) 
 mod tests {
     use super::*;
     use alloc::vec;
+    use alloc::vec::Vec;
 
     fn built(format: Option<Format>, value: &[u8], length: usize) -> Vec<u8> {
-        let mut data = vec![];
-        fit(&mut data, format, value, length);
-        data
+        let mut field = vec![0x00; length];
+        fit(&mut field, format, value);
+        field
     }
 
     //= test B 3.6.2.1
@@ -139,7 +140,7 @@ mod tests {
     fn unknown_and_constructed_objects_are_zeros() {
         let dol = Dol::parse(&[0x9F, 0x02, 0x06, 0x70, 0x02, 0x9F, 0x37, 0x04]).unwrap();
         let data = dol.build(|tag| (tag != dict::UNPREDICTABLE_NUMBER).then_some(&[0x11, 0x22][..]));
-        assert_eq!(data, [0, 0, 0, 0, 0x11, 0x22, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(data[..], [0, 0, 0, 0, 0x11, 0x22, 0, 0, 0, 0, 0, 0]);
     }
 
     //= test C-2 GAC.45-48
@@ -147,7 +148,7 @@ mod tests {
     fn the_last_value_of_an_open_ended_list_is_not_filled() {
         let built = |list: &[u8], last: &'static [u8]| {
             let lookup = |tag| if tag == dict::DS_ODS_TERM { Some(last) } else { Some(&[0x11][..]) };
-            Dol::parse(list).unwrap().build_open_ended(lookup)
+            Dol::parse(list).unwrap().build_open_ended(lookup).to_vec()
         };
         let dsdol = [0xDF, 0x62, 0x02, 0xDF, 0x63, 0x04];
         assert_eq!(built(&dsdol, &[1, 2]), [0x11, 0, 1, 2]);

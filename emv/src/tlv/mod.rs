@@ -10,7 +10,7 @@ mod reader;
 mod tag;
 mod writer;
 
-pub use dol::{Dol, DolEntry};
+pub use dol::{Dol, DolData, DolEntry};
 pub use level::Level;
 pub(crate) use reader::Cursor;
 pub use reader::{Iter, Tlv, Tlvs};

@@ -13,10 +13,17 @@ pub struct Writer {
 impl Writer {
     /// The largest value a length field of three bytes can announce (EMV Book 3, Annex B2).
     pub const MAX_VALUE: usize = 0xFFFF;
+    /// The most bytes that tag and length take.
+    pub const MAX_HEADER: usize = Tag::MAX_LENGTH + 3;
 
     /// An empty message.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty message, for which there is room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Writer { bytes: Vec::with_capacity(bytes) }
     }
 
     /// Appends one data object.

@@ -13,8 +13,12 @@ use crate::fields::c2::{CvmCapability, ErrorIndication, KernelConfiguration, Mob
 use crate::fields::{Aip, Amount, Bit, CvmResults, Error, RelayResistance, TerminalEnvironment, TerminalType, Tvr};
 use crate::kernel::shared::{set_terminal_objects, set_transaction_objects};
 use crate::kernel::{Cvm, Database, Event, Outcome, Output, Start, Transaction, UiRequest, UnpredictableNumbers};
+use crate::oda::StaticData;
 use crate::profile::Profile;
 use crate::tlv::Tag;
+
+/// How many outputs at once there is room for from the start.
+const OUTPUTS: usize = 8;
 
 /// The database, the results so far, and what is to be done outside.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(super) struct Context {
     pub(super) torn_temp_record: Option<TornRecord>,
     /// What is to be exchanged with the terminal.
     pub(super) exchange: DataExchange,
+    /// Static Data To Be Authenticated, empty: the room for it, which reading takes where there will be CDA.
+    pub(super) static_data: StaticData,
     pub(super) outputs: VecDeque<Output>,
     unpredictable_numbers: UnpredictableNumbers,
     mag_stripe_failures: u8,
@@ -49,7 +55,7 @@ impl Context {
     /// The objects of the terminal, of the configuration and of the transaction, the later above the
     /// earlier, and those that the kernel itself initialises (Book C-2, S1.9 and S1.16).
     pub(super) fn new(profile: Arc<Profile>, configuration: Arc<Configuration>, start: &Start, now: Instant) -> Self {
-        let mut database = Database::new();
+        let mut database = Database::with_room();
         set_terminal_objects(&mut database, &profile.terminal);
         for (tag, value) in configuration.objects.iter() {
             database.set(tag, value);
@@ -80,7 +86,8 @@ impl Context {
             torn_log: start.torn_log.clone(),
             torn_temp_record: None,
             exchange,
-            outputs: VecDeque::new(),
+            static_data: StaticData::with_room(),
+            outputs: VecDeque::with_capacity(OUTPUTS),
             unpredictable_numbers: start.unpredictable_numbers.clone(),
             mag_stripe_failures: start.mag_stripe_failures,
             tvr: Tvr::default(),

@@ -1,7 +1,5 @@
 //! Prepare GENERATE AC Command (Book C-2, GAC).
 
-use alloc::vec::Vec;
-
 use super::context::Context;
 use super::data_storage::{self, Writing};
 use super::generate_ac_response::GenerateAcResponse;
@@ -11,7 +9,7 @@ use crate::dict;
 use crate::fields::c2::ApplicationCapabilitiesInformation;
 use crate::fields::{CryptogramType, ReferenceControlParameter, Tvr};
 use crate::oda::StaticData;
-use crate::tlv::Dol;
+use crate::tlv::{Dol, DolData};
 
 /// Sends GENERATE AC. `asked_for` is what terminal action analysis decided; `static_data` is there
 /// where the ODA status is CDA.
@@ -30,10 +28,7 @@ pub(super) fn prepare(
     let mut data = context.database.dol_data(cdol1.map_err(|_| Fault::CardListMalformed)?);
     context.database.set(dict::CDOL1_RELATED_DATA, &data);
     if let Some(stored) = stored {
-        data.extend(stored);
-        if data.len() > Dol::MAX_DATA {
-            return Err(Fault::CardListMalformed);
-        }
+        data.try_extend_from_slice(&stored).map_err(|_| Fault::CardListMalformed)?;
         data_storage::note_writing(context);
     }
     context.transmit(Command::generate_ac(reference_control, &data));
@@ -45,7 +40,7 @@ fn ask(
     asked_for: CryptogramType,
     is_cda: bool,
     context: &mut Context,
-) -> Result<(ReferenceControlParameter, Option<Vec<u8>>), Fault> {
+) -> Result<(ReferenceControlParameter, Option<DolData>), Fault> {
     let cda = is_cda && !context.tvr().has(Tvr::CDA_FAILED);
     //= C-2 GAC.1-2
     if cda && data_storage::reads(context) {

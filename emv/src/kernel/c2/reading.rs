@@ -1,6 +1,6 @@
 //! S3R1, common processing before the first record is read (Book C-2, S3R1).
 
-use alloc::collections::VecDeque;
+use core::mem;
 
 use super::context::Context;
 use super::data_exchange::get_data_response::GetDataResponse;
@@ -9,13 +9,10 @@ use super::{Fault, State, data_storage};
 use crate::apdu::Command;
 use crate::dict;
 use crate::fields::c2::KernelConfiguration;
-use crate::fields::{Afl, AflRecord, Aip, TerminalCapabilities, Tvr};
+use crate::fields::{AflRecord, Aip, TerminalCapabilities, Tvr};
+use crate::kernel::shared::{Records, records};
 use crate::oda::StaticData;
 use crate::tlv::Tag;
-
-/// The most records that are read. The book sets no bound; a card with more would hold the reader
-/// for as long as it likes, and none in use comes near it.
-const MAX_RECORDS: usize = 128;
 
 /// The entry of an AFL that lists mag-stripe mode's record.
 pub(super) const MAG_STRIPE_ENTRY: [u8; 4] = [0x08, 0x01, 0x01, 0x00];
@@ -23,13 +20,13 @@ pub(super) const MAG_STRIPE_ENTRY: [u8; 4] = [0x08, 0x01, 0x01, 0x00];
 /// Reads the first record of EMV mode, and says whether the records will be authenticated.
 //= C-2 S3R1.4-7
 pub(super) fn start(context: &mut Context) -> Result<State, Fault> {
-    let records = records(active_afl(context))?;
+    let records = records(active_afl(context)).ok_or(Fault::AflInvalid)?;
     let mut reading = Reading { to_read: records, static_data: None };
     let first = reading.next(context).ok_or(Fault::AflInvalid)?;
     data_storage::tell_stored_data(context);
     context.exchange_data();
     if authenticates(context) {
-        reading.static_data = Some(StaticData::new());
+        reading.static_data = Some(mem::take(&mut context.static_data));
     }
     Ok(first.ask(reading, context))
 }
@@ -38,7 +35,7 @@ pub(super) fn start(context: &mut Context) -> Result<State, Fault> {
 #[derive(Debug)]
 pub(super) struct Reading {
     /// Active AFL.
-    to_read: VecDeque<AflRecord>,
+    to_read: Records,
     /// Static Data To Be Authenticated, where the ODA status is CDA.
     pub(super) static_data: Option<StaticData>,
 }
@@ -58,12 +55,12 @@ impl Reading {
     //= C-2 S3R1.1-3, S4.15-23, S5.9-18, S6.8-11
     pub(super) fn next(&mut self, context: &mut Context) -> Option<Next> {
         let tag = context.exchange.next_to_get();
-        tag.map(Next::Data).or_else(|| self.to_read.pop_front().map(Next::Record))
+        tag.map(Next::Data).or_else(|| self.to_read.next().map(Next::Record))
     }
 
     /// Leaves the records that were not read yet.
     pub(super) fn skip_records(&mut self) {
-        self.to_read.clear();
+        self.to_read.by_ref().for_each(drop);
     }
 }
 
@@ -107,11 +104,4 @@ fn active_afl(context: &Context) -> &[u8] {
         Some((&MAG_STRIPE_ENTRY, rest)) if !kernel.has(KernelConfiguration::MAG_STRIPE_MODE_NOT_SUPPORTED) => rest,
         _ => afl,
     }
-}
-
-/// The records of an AFL, if they are as many as are read.
-pub(super) fn records(afl: &[u8]) -> Result<VecDeque<AflRecord>, Fault> {
-    let afl = Afl::from_bytes(afl).map_err(|_| Fault::AflInvalid)?;
-    let records: VecDeque<_> = afl.records().take(MAX_RECORDS + 1).collect();
-    if records.len() > MAX_RECORDS { Err(Fault::AflInvalid) } else { Ok(records) }
 }

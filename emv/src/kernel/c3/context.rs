@@ -1,6 +1,6 @@
 //! What all states of the kernel share.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -23,6 +23,10 @@ const PURCHASE: u8 = 0x00;
 const PURCHASE_WITH_CASHBACK: u8 = 0x09;
 const REFUND: u8 = 0x20;
 
+/// How many objects of the card, and how many outputs at once, there is room for from the start.
+const CARD_DATA: usize = 64;
+const OUTPUTS: usize = 8;
+
 /// The database, the indicators of the book, and what is to be done outside.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -35,7 +39,7 @@ pub(super) struct Context {
     /// Terminal Transaction Qualifiers, as pre-processing set them for this transaction.
     pub(super) ttq: Ttq,
     /// Which objects the card has given, each once.
-    pub(super) card_data: BTreeSet<Tag>,
+    pub(super) card_data: Vec<Tag>,
     /// The static data that the card wants authenticated, from its records.
     pub(super) static_data: StaticData,
     /// Whether every record that is to be authenticated could be.
@@ -56,7 +60,7 @@ impl Context {
     /// above the earlier.
     //= C-3 A.4
     pub(super) fn new(profile: Arc<Profile>, configuration: Arc<Configuration>, start: &Start, now: Instant) -> Self {
-        let mut database = Database::new();
+        let mut database = Database::with_room();
         set_terminal_objects(&mut database, &profile.terminal);
         set_combination_objects(&mut database, &profile, &start.df_name);
         for (tag, value) in configuration.objects.iter() {
@@ -80,14 +84,14 @@ impl Context {
             database,
             rid: start.df_name.first_chunk().copied(),
             ttq,
-            card_data: BTreeSet::new(),
-            static_data: StaticData::new(),
+            card_data: Vec::with_capacity(CARD_DATA),
+            static_data: StaticData::with_room(),
             static_data_complete: true,
             online_required: false,
             decline_required: false,
             cvm: Some(Cvm::NoCvm),
             now,
-            outputs: VecDeque::new(),
+            outputs: VecDeque::with_capacity(OUTPUTS),
         }
     }
 

@@ -1,15 +1,13 @@
 //! Initiate Application Processing (Book C-3, 5.2).
 
-use alloc::vec::Vec;
-
 use super::context::Context;
 use super::read_application_data::RecordResponse;
 use super::{Fault, State, card_read_complete, dynamic_reader_limits, integrated_data_storage};
 use crate::apdu::{Command, Response, StatusWord};
 use crate::dict::{self, Book, Source};
-use crate::fields::Afl;
 use crate::kernel::Start;
-use crate::tlv::{Dol, Tag, Tlv, Tlvs};
+use crate::kernel::shared::records;
+use crate::tlv::{Dol, DolData, Tag, Tlv, Tlvs};
 
 /// GET PROCESSING OPTIONS was sent.
 #[derive(Debug)]
@@ -17,9 +15,6 @@ pub(super) struct GpoResponse;
 
 /// The most PDOL data that a command holds, in a template of three bytes.
 const MAX_PDOL_DATA: usize = 252;
-
-/// The most records that are read. The book sets no bound; none in use comes near it.
-const MAX_RECORDS: usize = 128;
 
 /// Takes what the card said when it was selected, and begins.
 //= C-3 4.4.1.1
@@ -43,7 +38,7 @@ pub(super) fn send_gpo(context: &mut Context) -> Result<State, Fault> {
 }
 
 /// What the card asks for. Entry Point has checked that there is a PDOL that asks for the TTQ.
-pub(super) fn pdol_data(context: &Context) -> Result<Vec<u8>, Fault> {
+pub(super) fn pdol_data(context: &Context) -> Result<DolData, Fault> {
     let pdol = Dol::parse(context.database.value(dict::PDOL).unwrap_or_default()).map_err(|_| Fault::FciMalformed)?;
     if pdol.data_length() > MAX_PDOL_DATA {
         return Err(Fault::FciMalformed);
@@ -82,11 +77,7 @@ impl GpoResponse {
 
         //= C-3 5.3.2.1
         let Some(afl) = context.database.value(dict::AFL) else { return card_read_complete::complete(context) };
-        let afl = Afl::from_bytes(afl).map_err(|_| Fault::AflInvalid)?;
-        if afl.records().count() > MAX_RECORDS {
-            return Err(Fault::AflInvalid);
-        }
-        RecordResponse::next(afl.records().collect(), context)
+        RecordResponse::next(records(afl).ok_or(Fault::AflInvalid)?, context)
     }
 }
 
@@ -105,9 +96,10 @@ pub(super) fn store_card_data(objects: Tlvs<'_>, context: &mut Context) -> Resul
         if object.tag.is_constructed() {
             store_card_data(object.children(), context)?;
         } else if is_for_card(object.tag) {
-            if !context.card_data.insert(object.tag) {
+            if context.card_data.contains(&object.tag) {
                 return Err(Fault::DataRedundant);
             }
+            context.card_data.push(object.tag);
             context.database.set(object.tag, object.value);
         }
     }
@@ -116,6 +108,8 @@ pub(super) fn store_card_data(objects: Tlvs<'_>, context: &mut Context) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::super::testing::{self, context, fault};
     use super::*;
     use crate::fields::Ttq;

@@ -47,6 +47,7 @@ pub struct Kernel3 {
 
 /// What the kernel waits for. A state is consumed by the response that ends it.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box for what is yet to be read would ask for memory with each record")]
 enum State {
     /// GET PROCESSING OPTIONS was sent (5.2).
     GpoResponse(initiate::GpoResponse),

@@ -1,19 +1,18 @@
 //! Read Application Data (Book C-3, 5.3; EMV Book 3, 10.2).
 
-use alloc::collections::VecDeque;
-
 use super::context::Context;
 use super::{Fault, State, card_read_complete, initiate};
 use crate::apdu::{Command, Response};
 use crate::dict;
 use crate::fields::AflRecord;
+use crate::kernel::shared::Records;
 use crate::tlv::Tlv;
 
 /// READ RECORD was sent.
 #[derive(Debug)]
 pub(super) struct RecordResponse {
     awaited: AflRecord,
-    to_read: VecDeque<AflRecord>,
+    to_read: Records,
 }
 
 /// Files with a higher identifier hold what is no concern of the kernel (EMV Book 3, 5.3.2.2).
@@ -22,8 +21,8 @@ const LAST_EMV_FILE: u8 = 10;
 impl RecordResponse {
     /// Asks for the next record, or goes on where there is none left.
     //= C-3 5.3.1.1
-    pub(super) fn next(mut to_read: VecDeque<AflRecord>, context: &mut Context) -> Result<State, Fault> {
-        let Some(awaited) = to_read.pop_front() else { return card_read_complete::complete(context) };
+    pub(super) fn next(mut to_read: Records, context: &mut Context) -> Result<State, Fault> {
+        let Some(awaited) = to_read.next() else { return card_read_complete::complete(context) };
         context.transmit(Command::read_record(awaited.sfi, awaited.number));
         Ok(State::RecordResponse(RecordResponse { awaited, to_read }))
     }
@@ -52,6 +51,8 @@ impl RecordResponse {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{context, fault};
+    use arrayvec::ArrayVec;
+
     use super::*;
     use crate::apdu::StatusWord;
 
@@ -60,7 +61,7 @@ mod tests {
         let mut context = context(&[]);
         let awaited = AflRecord { sfi, number: 1, signed };
         let next = AflRecord { sfi: 1, number: 7, signed: false };
-        let state = RecordResponse { awaited, to_read: [next].into() };
+        let state = RecordResponse { awaited, to_read: ArrayVec::from_iter([next]).into_iter() };
         (state.response(Response { data, status: StatusWord::SUCCESS }, &mut context), context)
     }
 
@@ -96,8 +97,10 @@ mod tests {
     #[test]
     fn a_refused_record_ends_the_reading() {
         let mut context = context(&[]);
-        let state =
-            RecordResponse { awaited: AflRecord { sfi: 1, number: 1, signed: false }, to_read: VecDeque::new() };
+        let state = RecordResponse {
+            awaited: AflRecord { sfi: 1, number: 1, signed: false },
+            to_read: ArrayVec::new().into_iter(),
+        };
         let status = StatusWord::RECORD_NOT_FOUND;
         assert_eq!(fault(state.response(Response { data: &[], status }, &mut context)), Fault::RecordRefused(status));
     }

@@ -65,7 +65,7 @@ pub(super) fn start(ttq: Ttq, fci: Vec<u8>) -> Start {
 impl Context {
     /// The card gave this object.
     pub(super) fn given(mut self, tag: Tag, value: &[u8]) -> Self {
-        self.card_data.insert(tag);
+        self.card_data.push(tag);
         self.database.set(tag, value);
         self
     }

@@ -1,8 +1,6 @@
 //! Which cryptogram the card is asked for where the terminal has data to store, and what goes with it
 //! (Book C-2, GAC.3 to GAC.13, GAC.40 to GAC.48).
 
-use alloc::vec::Vec;
-
 use super::digest::Owner;
 use super::{Version, set_status, status, version};
 use crate::dict;
@@ -10,7 +8,7 @@ use crate::fields::CryptogramType;
 use crate::fields::c2::{DsAcType, DsOdsInfo, DsOdsInfoForReader, DsSlotManagementControl, IdsStatus};
 use crate::kernel::c2::Fault;
 use crate::kernel::c2::context::Context;
-use crate::tlv::Dol;
+use crate::tlv::{Dol, DolData};
 
 /// What becomes of the terminal's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +53,7 @@ fn choose(asked_for: CryptogramType, meant_for: CryptogramType, info: DsOdsInfoF
 
 /// The data that go with GENERATE AC behind those of CDOL1: what DSDOL asks for.
 //= C-2 GAC.40-44, GAC.45-48
-pub(in crate::kernel::c2) fn data_to_write(context: &mut Context) -> Result<Vec<u8>, Fault> {
+pub(in crate::kernel::c2) fn data_to_write(context: &mut Context) -> Result<DolData, Fault> {
     let dsdol = Dol::parse(context.database.value(dict::DSDOL).unwrap_or_default());
     let asks_for_digest = dsdol.map_err(|_| Fault::CardListMalformed)?.asks_for(dict::DS_DIGEST_H);
     if let Some(digest) = asks_for_digest.then(|| digest(context)).flatten() {

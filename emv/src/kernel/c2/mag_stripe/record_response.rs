@@ -1,7 +1,6 @@
 //! S7, Waiting for Mag-stripe Read Record Response (Book C-2, S7).
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 
 use super::tracks::Tracks;
 use super::{Context, Fault, State, checksum};
@@ -9,13 +8,14 @@ use crate::apdu::{Command, Response};
 use crate::dict;
 use crate::fields::AflRecord;
 use crate::kernel::c2::{card_response, reading};
+use crate::kernel::shared::{Records, records};
 use crate::tlv::Tag;
 
 /// READ RECORD was sent.
 #[derive(Debug)]
 pub(in crate::kernel::c2) struct MagStripeRecordResponse {
     awaited: AflRecord,
-    to_read: VecDeque<AflRecord>,
+    to_read: Records,
 }
 
 /// What mag-stripe mode can't do without (S7.20).
@@ -28,8 +28,8 @@ impl MagStripeRecordResponse {
     pub(in crate::kernel::c2) fn first(context: &mut Context) -> Result<State, Fault> {
         let afl = context.database.value(dict::AFL).unwrap_or_default();
         let active = if afl.starts_with(&reading::MAG_STRIPE_ENTRY) { &reading::MAG_STRIPE_ENTRY } else { afl };
-        let mut to_read = reading::records(active)?;
-        let awaited = to_read.pop_front().ok_or(Fault::AflInvalid)?;
+        let mut to_read = records(active).ok_or(Fault::AflInvalid)?;
+        let awaited = to_read.next().ok_or(Fault::AflInvalid)?;
         //= C-2 S3.76-78
         context.exchange_data();
         Ok(MagStripeRecordResponse { awaited, to_read }.wait(context))
@@ -57,7 +57,7 @@ impl MagStripeRecordResponse {
         //= C-2 S7.14-15
         context.exchange.need_what_is_empty(context.database.value(dict::UDOL).unwrap_or_default(), &context.database);
         // S7.16 to S7.19
-        if let Some(awaited) = self.to_read.pop_front() {
+        if let Some(awaited) = self.to_read.next() {
             return Ok(MagStripeRecordResponse { awaited, ..self }.wait(context));
         }
         // S7.20
