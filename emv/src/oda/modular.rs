@@ -46,23 +46,23 @@ impl Modulus {
     /// # Panics
     /// If there are more bytes than a modulus can have.
     pub(super) fn residue(&self, bytes: &[u8]) -> Residue {
-        let mut value = Residue(Zeroizing::new(limbs(bytes)));
-        let mut reduced = value.clone();
-        let len = self.limbs.len();
-        shift_left(&mut reduced.0[..len], self.shift);
+        let mut residue = Residue(Zeroizing::new(limbs(bytes)));
+        let value = &mut residue.0[..self.limbs.len()];
+        shift_left(value, self.shift);
         // As the first bit of the modulus is set, it fits once at most.
-        if !subtract(&mut reduced.0[..len], &self.limbs) {
-            shift_right(&mut reduced.0[..len], self.shift);
-            value = reduced;
+        if value.iter().rev().ge(self.limbs.iter().rev()) {
+            subtract(value, &self.limbs);
         }
-        value
+        shift_right(value, self.shift);
+        residue
     }
 
     /// The product of two residues.
     pub(super) fn multiply(&self, a: &Residue, b: &Residue) -> Residue {
         let mut product = Zeroizing::new([0; 2 * LIMBS_MAX]);
         let len = self.limbs.len();
-        multiply(&a.0[..len], &b.0[..len], &mut product[..2 * len]);
+        let product = &mut product[..2 * len];
+        multiply(&a.0[..len], &b.0[..len], product);
         self.reduce(product)
     }
 
@@ -70,16 +70,17 @@ impl Modulus {
     pub(super) fn square(&self, a: &Residue) -> Residue {
         let mut product = Zeroizing::new([0; 2 * LIMBS_MAX]);
         let len = self.limbs.len();
-        square(&a.0[..len], &mut product[..2 * len]);
+        let product = &mut product[..2 * len];
+        square(&a.0[..len], product);
         self.reduce(product)
     }
 
-    /// The remainder of a product.
-    fn reduce(&self, mut product: Zeroizing<[u64; 2 * LIMBS_MAX]>) -> Residue {
+    /// The remainder of a product, which has twice as many limbs as the modulus.
+    fn reduce(&self, product: &mut [u64]) -> Residue {
         let len = self.limbs.len();
         // Shifted as the modulus is, so that the remainder is too. There is room: residues are less than the modulus.
-        shift_left(&mut product[..2 * len], self.shift);
-        self.divide(&mut product[..2 * len]);
+        shift_left(product, self.shift);
+        self.divide(product);
         let mut remainder = Residue(Zeroizing::new([0; LIMBS_MAX]));
         remainder.0[..len].copy_from_slice(&product[..len]);
         shift_right(&mut remainder.0[..len], self.shift);
@@ -116,8 +117,12 @@ impl Residue {
 fn limbs(bytes: &[u8]) -> [u64; LIMBS_MAX] {
     let mut limbs = [0; LIMBS_MAX];
     assert!(bytes.len() <= LIMBS_MAX * LIMB_BYTES, "no modulus is longer");
-    for (limb, chunk) in limbs.iter_mut().zip(bytes.rchunks(LIMB_BYTES)) {
-        *limb = chunk.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    let (highest, whole) = bytes.as_rchunks::<LIMB_BYTES>();
+    for (limb, chunk) in limbs.iter_mut().zip(whole.iter().rev()) {
+        *limb = u64::from_be_bytes(*chunk);
+    }
+    if !highest.is_empty() {
+        limbs[whole.len()] = highest.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
     }
     limbs
 }
@@ -149,25 +154,26 @@ fn shift_right(limbs: &mut [u64], bits: u32) {
 /// The product of two numbers of the same length, in twice that length of zeros.
 fn multiply(a: &[u64], b: &[u64], product: &mut [u64]) {
     for (at, factor) in a.iter().enumerate() {
-        let mut carry = 0u64;
         let (sum, above) = product[at..].split_at_mut(b.len());
-        for (sum, digit) in sum.iter_mut().zip(b) {
-            (carry, *sum) = halves(u128::from(*digit) * u128::from(*factor) + u128::from(*sum) + u128::from(carry));
-        }
-        above[0] = carry;
+        above[0] = add_multiple(sum, b, *factor);
     }
+}
+
+/// `sum + factor * digits`, and the carry out of it.
+fn add_multiple(sum: &mut [u64], digits: &[u64], factor: u64) -> u64 {
+    sum.iter_mut().zip(digits).fold(0, |carry, (sum, digit)| {
+        let (carry, digit) = halves(u128::from(*digit) * u128::from(factor) + u128::from(*sum) + u128::from(carry));
+        *sum = digit;
+        carry
+    })
 }
 
 /// The square of a number, in twice its length of zeros.
 fn square(a: &[u64], product: &mut [u64]) {
     // Each product of two different limbs is there twice.
     for (at, factor) in a.iter().enumerate() {
-        let mut carry = 0u64;
         let (sum, above) = product[2 * at + 1..].split_at_mut(a.len() - at - 1);
-        for (sum, digit) in sum.iter_mut().zip(&a[at + 1..]) {
-            (carry, *sum) = halves(u128::from(*digit) * u128::from(*factor) + u128::from(*sum) + u128::from(carry));
-        }
-        above[0] = carry;
+        above[0] = add_multiple(sum, &a[at + 1..], *factor);
     }
     shift_left(product, 1);
     let mut carry = 0;
