@@ -62,7 +62,7 @@ impl Mode {
 }
 
 /// A checked configuration.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Whether money is real.
     pub mode: Mode,

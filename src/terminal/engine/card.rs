@@ -49,11 +49,12 @@ impl Engine {
     }
 
     /// Arms every reader that the transaction may use; the first that sees a card takes the tap.
-    fn arm(&mut self, token: &Token, tap: Box<Tap>, field_off: Duration) {
+    pub(super) fn arm(&mut self, token: &Token, tap: Box<Tap>, field_off: Duration) {
         let Some(open) = self.open.get_mut(token) else { return };
         open.waits += 1;
         let wait = open.waits;
         open.seat = Some(Seat::new(tap));
+        open.is_field_off = !field_off.is_zero();
         let timeout = self.config.card_timeout;
         match open.deadline {
             // A card that fails again and again does not hold the terminal for longer.
@@ -95,7 +96,8 @@ impl Engine {
 
     /// The field has been off for long enough.
     pub(super) fn field_on(&mut self, token: &Token, wait: u64) {
-        let Some(open) = self.open.get(token).filter(|open| open.waits == wait) else { return };
+        let Some(open) = self.open.get_mut(token).filter(|open| open.waits == wait) else { return };
+        open.is_field_off = false;
         let transaction = open.transaction();
         // The customer stands where the card was read first.
         let wanted = if transaction.awaits_second_tap() {
@@ -103,7 +105,8 @@ impl Engine {
         } else {
             transaction.request().reader.as_deref()
         };
-        self.arm_readers(token, wanted.map(str::to_owned).as_deref());
+        let wanted = wanted.map(str::to_owned);
+        self.arm_readers(token, wanted.as_deref());
     }
 
     /// More than one card is in the field, while the tap waits for one.
@@ -188,6 +191,11 @@ impl Engine {
         let seal = |bytes: &[u8]| self.storage_key.seal(token.as_str(), bytes);
         let card_read = tap_result::card_read(&outcome, &records, scheme, seal);
         if let Some(open) = self.open.get_mut(token) {
+            if !open.transaction().admits_end_of_tap(card_read.outcome) {
+                // Passed over, it would be lost, and the transaction never end.
+                tracing::error!(token = token.as_str(), "a tap ended that nobody waited for: a bug");
+                return self.feed(token, Input::InternalError);
+            }
             open.shows_once_written = outcome.ui_on_outcome.clone();
             open.outcome = Some(outcome);
             open.records = records;

@@ -99,6 +99,8 @@ struct Open {
     notes: Vec<Record>,
     /// Where the tap waits for a card, or the seat of the conversation that has it.
     seat: Option<Arc<Seat>>,
+    /// Whether the field must stay off for a while: no reader is armed meanwhile.
+    is_field_off: bool,
     /// The tap, while it waits for the issuer's answer, for the card's removal or for a moment.
     waiting_tap: Option<Box<Tap>>,
     /// Whether it is the card's removal.
@@ -487,6 +489,7 @@ impl Open {
             shown: None,
             notes: Vec::new(),
             seat: None,
+            is_field_off: false,
             waiting_tap: None,
             awaits_removal: false,
             records: TapRecords::default(),
@@ -503,9 +506,9 @@ impl Open {
         self.life.transaction()
     }
 
-    /// Whether its tap waits for a card, and nobody has it.
+    /// Whether its tap waits for a card, now, and nobody has it.
     fn waits_for_card(&self) -> bool {
-        self.seat.as_ref().is_some_and(|seat| seat.is_free())
+        !self.is_field_off && self.seat.as_ref().is_some_and(|seat| seat.is_free())
     }
 }
 

@@ -258,3 +258,16 @@ async fn what_no_scheme_offers_is_refused_and_what_is_too_much_ends_without_a_ca
     let states: Vec<Phase> = told.iter().filter_map(|change| Some(transaction(change, "t2")?.state)).collect();
     assert!(states.iter().all(|state| matches!(state, Phase::Created | Phase::Done)), "no card was shown: {states:?}");
 }
+
+#[tokio::test]
+async fn no_reader_is_armed_for_a_card_while_the_field_must_stay_off() {
+    let mut bench = Bench::new();
+    bench.create(purchase("t1")).unwrap();
+    let token: Token = "t1".parse().unwrap();
+    let tap = bench.engine.open[&token].seat.as_ref().and_then(|seat| seat.take()).unwrap();
+    bench.engine.arm(&token, tap, Duration::from_millis(50));
+    let _reader = bench.reader("visa-offline-fdda");
+    bench.until(|change| matches!(change, Change::Reader(_))).await;
+    assert_eq!(bench.find("t1").state, Phase::Created, "the reader that came waits too");
+    assert_eq!(bench.until_done("t1").await.0.result, Some(FinalResult::Approved));
+}
