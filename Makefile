@@ -1,7 +1,7 @@
 # Everything a newcomer needs: `make demo` shows a sale, `make test` proves the rest.
 # Both install what they need with apt when run as root, and otherwise say what is missing.
 
-.PHONY: demo demo-pcsc run test conformance bench fuzz release install check
+.PHONY: demo demo-pcsc run test simulate faults conformance bench fuzz release install check
 PEERS := target/peers
 
 demo:                   ## Three sales with simulated reader, card and bank; nothing is touched outside target/
@@ -19,6 +19,14 @@ run:                    ## A terminal that stays: simulated readers and bank, fo
 test: $(PEERS)/installed  ## All tests, those with real pcscd, dbus-daemon and independent peers included
 	scripts/need build bus pcsc peers
 	TENDER_PYTHON=$(CURDIR)/$(PEERS)/bin/python cargo test --workspace
+
+simulate:               ## A shop in which everything goes wrong, for SEEDS (10000) seeds, or for SEED alone
+	scripts/need build
+	SEEDS=$(or $(SEEDS),10000) cargo test --release --package tenderd --test simulation
+
+faults:                 ## Plants faults in a copy of the sources: the simulation must find each within SEEDS (400) seeds
+	scripts/need build
+	scripts/plant-faults
 
 conformance:            ## The tables of docs/conformance, from the markers in code and tests
 	TENDER_CONFORMANCE=write cargo test --package tenderd --test conformance

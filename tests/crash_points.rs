@@ -6,6 +6,9 @@
 //! is unfinished is recovered, often with another cut. In the end the journal, the merchant and a
 //! model of the host must agree. A failure names seed and cut, which bring it back.
 
+#[path = "support/random.rs"]
+mod random;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 
@@ -19,28 +22,10 @@ use tenderd::terminal::{
     TransactionType,
 };
 
+use random::Random;
+
 const SEEDS: u64 = 120;
 const ASKED: u32 = 1250;
-
-/// A generator of pseudo-random numbers (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Random(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % bound
-    }
-
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-}
 
 /// What the host link and the host do with a request.
 #[derive(Debug, Clone, Copy, PartialEq)]

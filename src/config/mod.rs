@@ -62,7 +62,7 @@ impl Mode {
 }
 
 /// A checked configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     /// Whether money is real.
     pub mode: Mode,

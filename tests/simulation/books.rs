@@ -1,0 +1,140 @@
+//! What everybody knows in the end: the merchant, the journal and the host. They must agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use emv::fields::Amount;
+use tender_sim::acquirer::Ledger;
+use tenderd::journal::Journal;
+use tenderd::terminal::{FinalResult, Request, Token, TransactionView};
+
+/// Numbers of the cards that are used: none of them may be seen in clear.
+const PANS: [&str; 2] = ["4761739001010119", "5413330089601034"];
+
+/// What registers asked for, and what they were told.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    requests: BTreeMap<Token, Request>,
+    told: BTreeMap<Token, (FinalResult, Option<Amount>)>,
+    /// Who was told of which end.
+    ended: BTreeSet<(String, Token)>,
+    /// What the terminal never took, and nobody wants any more.
+    forgotten: BTreeSet<Token>,
+    /// The first thing that was wrong.
+    complaint: Option<String>,
+}
+
+impl Books {
+    pub(crate) fn asked(&mut self, request: &Request) {
+        self.requests.insert(request.token.clone(), request.clone());
+    }
+
+    /// A register gave up what the terminal had never taken.
+    pub(crate) fn forget(&mut self, token: &Token) {
+        self.forgotten.insert(token.clone());
+    }
+
+    /// What somebody still wants to know the end of.
+    pub(crate) fn open(&self) -> Vec<Request> {
+        let is_open = |token: &Token| !self.told.contains_key(token) && !self.forgotten.contains(token);
+        self.requests.values().filter(|request| is_open(&request.token)).cloned().collect()
+    }
+
+    /// Somebody was shown this. What one is shown comes in its order; between two it may cross.
+    pub(crate) fn saw(&mut self, who: &str, view: &TransactionView) {
+        let shown = format!("{view:?}");
+        if PANS.iter().any(|pan| shown.contains(pan)) {
+            self.complain(format!("{} shows a card number", view.token));
+        }
+        let Some(result) = view.result else {
+            if self.ended.contains(&(who.to_owned(), view.token.clone())) {
+                self.complain(format!(
+                    "{who} was told that {} is {:?}, and then that it is open",
+                    view.token, self.told[&view.token]
+                ));
+            }
+            return;
+        };
+        self.ended.insert((who.to_owned(), view.token.clone()));
+        let ending = (result, view.amount_approved);
+        match self.told.insert(view.token.clone(), ending) {
+            Some(before) if before != ending => {
+                self.complain(format!("{} was told {before:?} and then {ending:?}", view.token));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn complain(&mut self, what: String) {
+        self.complaint.get_or_insert(what);
+    }
+
+    pub(crate) fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
+    }
+
+    /// How many transactions came to which end.
+    pub(crate) fn tally(&self) -> BTreeMap<&'static str, u64> {
+        self.told.values().fold(BTreeMap::new(), |mut tally, (result, _)| {
+            *tally.entry(result.name()).or_default() += 1;
+            tally
+        })
+    }
+
+    /// Compares everything, once all is over.
+    pub(crate) fn reconcile(&mut self, journal: &Journal, host: &Ledger) {
+        if let Err(error) = journal.verify() {
+            return self.complain(error.to_string());
+        }
+        let mut paid = 0;
+        for (token, request) in self.requests.clone() {
+            let transaction = match journal.find(&token) {
+                Ok(Some(transaction)) => transaction,
+                Ok(None) => {
+                    if !self.forgotten.contains(&token) {
+                        self.complain(format!("the journal does not know {token}"));
+                    }
+                    continue;
+                }
+                Err(error) => return self.complain(error.to_string()),
+            };
+            let Some(result) = transaction.result() else {
+                self.complain(format!("{token} came to no end: {:?}", transaction.phase()));
+                continue;
+            };
+            if transaction.is_advice_outstanding() {
+                self.complain(format!("the host was not told of {token}"));
+            }
+            if self.told.get(&token).is_some_and(|(told, _)| *told != result) {
+                self.complain(format!(
+                    "{token}: the merchant was told {:?}, the journal says {result:?}",
+                    self.told[&token]
+                ));
+            }
+            let approved = transaction.approved_amount();
+            if approved.is_some_and(|approved| approved != request.amount && !request.accept_partial) {
+                self.complain(format!("{token}: a part was approved, and all was wanted"));
+            }
+            let entries: Vec<_> = match transaction.message_to_acquirer() {
+                Some(message) => host.entries.iter().filter(|entry| entry.rrn == message.rrn.as_str()).collect(),
+                None => Vec::new(),
+            };
+            let stands: u64 = entries.iter().map(|entry| entry.stands()).sum();
+            let owed = approved.map_or(0, Amount::minor_units);
+            if stands != owed {
+                let asked = request.amount;
+                self.complain(format!(
+                    "{token} of {asked:?} ended as {result:?}, {owed} are owed and the host books {stands}"
+                ));
+            }
+            paid += owed;
+        }
+        if host.total() != paid {
+            self.complain(format!("the host books {} in all, and the journal {paid}", host.total()));
+        }
+        let mut stans: Vec<u64> = host.entries.iter().map(|entry| entry.stan).collect();
+        stans.sort_unstable();
+        if let Some(pair) = stans.windows(2).find(|pair| pair[0] == pair[1]) {
+            self.complain(format!("STAN {} was used for two requests", pair[0]));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Who uses the terminal: registers that sell, and customers that hold cards to readers.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use emv::fields::Amount;
+use tender_sim::card::Card;
+use tenderd::reader::simulated::{FieldOfReader, SimulatedCard};
+use tenderd::terminal::{Currency, Request, Terminal, TransactionType};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use crate::books::Books;
+use crate::random::Random;
+use crate::trouble::Troubles;
+
+/// Amounts in minor units. By their last two digits the host declines some, and approves a part of others.
+const AMOUNTS: [u32; 10] = [1250, 990, 1251, 905, 1410, 4999, 4951, 6600, 6610, 300];
+
+pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().expect("a panic ends the run")
+}
+
+/// A register app.
+pub(crate) struct Register {
+    pub(crate) name: String,
+    pub(crate) terminal: Terminal,
+    pub(crate) books: Arc<Mutex<Books>>,
+    pub(crate) random: Random,
+    pub(crate) troubles: Troubles,
+}
+
+impl Register {
+    /// Sells until the power goes, or the troubles are over.
+    pub(crate) async fn sell(mut self) {
+        for number in 0.. {
+            self.pause(50, 4_000).await;
+            if self.troubles.now().is_over {
+                return;
+            }
+            let token = format!("{}-{number}", self.name).parse().expect("letters, digits and a hyphen");
+            let request = Request {
+                token,
+                kind: if self.random.percent(15) { TransactionType::Refund } else { TransactionType::Purchase },
+                amount: Amount::from(self.random.pick(&AMOUNTS)),
+                amount_other: None,
+                currency: Currency::from_alpha("EUR").expect("in the table"),
+                reader: None,
+                reference: None,
+                accept_partial: self.random.percent(30),
+            };
+            self.carry_through(&request).await;
+        }
+    }
+
+    /// One transaction, from the wish to its end, or until the register loses interest.
+    async fn carry_through(&mut self, request: &Request) {
+        lock(&self.books).asked(request);
+        self.ask(request).await;
+        if self.random.percent(self.troubles.now().vanishes) {
+            return;
+        }
+        if self.random.percent(self.troubles.now().cancels) {
+            self.pause(0, 3_000).await;
+            // Too late is an answer too.
+            let _ = self.terminal.cancel(request.token.clone()).await;
+        }
+        while !self.ask_again(request).await {
+            self.pause(100, 5_000).await;
+        }
+    }
+
+    /// Asks for the end of what was asked for in an earlier life, or by somebody who has vanished.
+    pub(crate) async fn follow_up(mut self, requests: Vec<Request>) {
+        for request in requests {
+            while !self.ask_again(&request).await {
+                self.pause(500, 5_000).await;
+            }
+        }
+    }
+
+    async fn ask(&mut self, request: &Request) {
+        let patience = Duration::from_secs(5);
+        if let Ok(Ok(view)) = timeout(patience, self.terminal.create(request.clone())).await {
+            lock(&self.books).saw(&self.name, &view);
+        }
+    }
+
+    /// Whether its end is known.
+    async fn ask_again(&mut self, request: &Request) -> bool {
+        if self.random.percent(self.troubles.now().repeats) {
+            self.ask(request).await;
+        }
+        match self.terminal.find(request.token.clone()).await {
+            Ok(view) => {
+                lock(&self.books).saw(&self.name, &view);
+                view.result.is_some()
+            }
+            // It was never begun: a register begins it again, with the same token, or lets it be.
+            Err(fault) if fault.name == "UnknownToken" => {
+                if self.random.percent(30) {
+                    lock(&self.books).forget(&request.token);
+                    return true;
+                }
+                self.ask(request).await;
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn pause(&mut self, least: u64, most: u64) {
+        sleep(Duration::from_millis(self.random.between(least, most))).await;
+    }
+}
+
+/// A card in somebody's hand: it may be taken away too early.
+struct Held {
+    card: Arc<Mutex<Card>>,
+    /// After so many commands it is gone.
+    commands_left: Option<usize>,
+    delay: Duration,
+}
+
+impl SimulatedCard for Held {
+    fn power(&mut self) -> Vec<u8> {
+        lock(&self.card).reset();
+        Card::ATR.to_vec()
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> (Option<Vec<u8>>, Duration) {
+        let answer = lock(&self.card).transmit(command);
+        let is_torn = self.commands_left.as_mut().is_some_and(|left| {
+            let is_torn = *left == 0;
+            *left = left.saturating_sub(1);
+            is_torn
+        });
+        (answer.response.filter(|_| !is_torn), self.delay + answer.delay)
+    }
+}
+
+/// Customers, one after the other, at one reader.
+pub(crate) struct Customers {
+    pub(crate) cards: Vec<Arc<Mutex<Card>>>,
+    pub(crate) field: FieldOfReader,
+    /// Told when a card comes or goes.
+    pub(crate) reader_has_work: Arc<Notify>,
+    pub(crate) random: Random,
+    pub(crate) troubles: Troubles,
+}
+
+impl Customers {
+    pub(crate) async fn come_and_go(mut self) {
+        while !self.troubles.now().is_over {
+            self.pause(50, 3_000).await;
+            let is_torn = self.random.percent(self.troubles.now().card_torn);
+            let card = Held {
+                card: self.cards[self.random.below(self.cards.len())].clone(),
+                commands_left: is_torn.then(|| self.random.below(8)),
+                delay: Duration::from_millis(self.random.between(0, 120)),
+            };
+            self.field.present(card);
+            self.reader_has_work.notify_one();
+            self.pause(300, 4_000).await;
+            self.field.remove();
+            self.reader_has_work.notify_one();
+        }
+    }
+
+    async fn pause(&mut self, least: u64, most: u64) {
+        sleep(Duration::from_millis(self.random.between(least, most))).await;
+    }
+}
