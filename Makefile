@@ -1,7 +1,7 @@
 # Everything a newcomer needs: `make demo` shows a sale, `make test` proves the rest.
 # Both install what they need with apt when run as root, and otherwise say what is missing.
 
-.PHONY: demo demo-pcsc run test simulate faults conformance bench fuzz release install check
+.PHONY: demo demo-pcsc run test simulate faults conformance bench fuzz mutants release install check
 PEERS := target/peers
 
 demo:                   ## Three sales with simulated reader, card and bank; nothing is touched outside target/
@@ -43,6 +43,12 @@ fuzz:                   ## Every fuzz target for SECONDS (60) each; needs a nigh
 		mkdir -p fuzz/corpus/$$target && \
 		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$${SECONDS:-60} -print_final_stats=1 || exit 1; \
 	done
+
+mutants:                ## Changes Entry Point and the kernels in one place at a time: some test must notice; SHARD=1/40 for a part
+	scripts/need build
+	command -v cargo-mutants >/dev/null || cargo install --quiet --locked cargo-mutants
+	cargo mutants --package emv --file 'emv/src/kernel/**' --file 'emv/src/entry/**' $(if $(SHARD),--shard $(SHARD)) \
+		--output target --cargo-arg=--lib --cargo-arg=--test=golden --cargo-arg=--test=entry_scenarios
 
 release:                ## The programs as they are installed
 	scripts/need build

@@ -165,7 +165,7 @@ fn a_cryptogram_that_was_lost_is_given_once_more_in_a_later_tap() {
     let profile = profile();
     let mut card = Card::new(&Personality::built_in("torn-at-cryptogram").unwrap());
     let lost = present(&profile, &mut card, purchase(1250), TornLog::new(), 1).unwrap_err();
-    assert_eq!(lost.len(), 1);
+    assert_ne!(lost, TornLog::new());
     let recovered = present(&profile, &mut card, purchase(1250), lost, 1).unwrap();
     assert_eq!(recovered.atc, Some([0, 1]), "the transaction that was torn");
     assert_eq!(recovered.torn_log, TornLog::new());

@@ -100,6 +100,14 @@ mod tests {
 
     //= test B 3.3.2.5.C, 3.3.2.5.D
     #[test]
+    fn kernel_zero_with_more_behind_it_is_any_kernel_whatever_the_scheme() {
+        let visa = aid(&[0xA0, 0, 0, 0, 3, 0x10, 0x10]);
+        let requested = RequestedKernel::determine(Some(&[0x00, 0x09, 0x78]), &visa).unwrap();
+        assert!([2, 3].iter().all(|number| requested.is_supported_by(&KernelId::emvco(*number))));
+    }
+
+    //= test B 3.3.2.5.C, 3.3.2.5.D
+    #[test]
     fn an_international_kernel_is_named_by_its_first_byte_alone() {
         let mastercard = aid(&[0xA0, 0, 0, 0, 4, 0x10, 0x10]);
         for identifier in [&[0x03][..], &[0x03, 0x01], &[0x03, 0x09, 0x78], &[0x03, 1, 2, 3, 4, 5, 6, 7]] {

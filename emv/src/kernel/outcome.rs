@@ -143,3 +143,14 @@ pub enum AlternateInterface {
     /// The magnetic stripe.
     MagStripe,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, vec};
+
+    #[test]
+    fn a_debug_print_of_a_record_holds_its_length_only() {
+        assert_eq!(format!("{:?}", Record::from(vec![0x5A, 0x01, 0x41])), "Record[3]");
+    }
+}

@@ -199,6 +199,16 @@ mod tests {
         assert_eq!(store(&mut Database::new(), &two), Err(Refused));
     }
 
+    //= test C-2 S4.24-27
+    #[test]
+    fn records_of_files_1_to_10_are_stored_and_others_passed_over() {
+        for (sfi, expected) in [(1, Some(&[1][..])), (10, Some(&[1])), (11, None), (30, None)] {
+            let mut database = Database::new();
+            assert_eq!(store_record(&mut database, sfi, &record(&[(dict::PAN_SEQUENCE_NUMBER, &[1])])), Ok(()));
+            assert_eq!(database.get(dict::PAN_SEQUENCE_NUMBER), expected, "SFI {sfi}");
+        }
+    }
+
     //= test C-2 S3.10-12, S9.18-20
     #[test]
     fn format_1_is_cut_into_its_objects() {
@@ -209,5 +219,15 @@ mod tests {
         assert_eq!(database.get(dict::AFL), Some(&[0x08, 0x01, 0x01, 0x00][..]));
         assert_eq!(store_format_1(&mut Database::new(), &[0x19], &objects), Err(Refused));
         assert_eq!(store_format_1(&mut Database::new(), &[0x19, 0x80, 0x00], &objects[..1]), Err(Refused));
+    }
+    //= test C-2 S3.10-12, S9.18-20
+    #[test]
+    fn an_object_of_format_1_that_is_too_long_or_comes_twice_is_refused() {
+        let objects = [(dict::AIP, Some(2)), (dict::AFL, None)];
+        let mut database = Database::new();
+        let response = [0x01; 2 + 252];
+        assert_eq!(store_format_1(&mut database, &response, &objects), Ok(()));
+        assert_eq!(store_format_1(&mut database, &response[..2], &objects), Err(Refused));
+        assert_eq!(store_format_1(&mut Database::new(), &[0x01; 2 + 253], &objects), Err(Refused));
     }
 }

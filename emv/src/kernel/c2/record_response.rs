@@ -7,6 +7,7 @@ use crate::apdu::Response;
 use crate::dict;
 use crate::fields::c2::{DsSlotManagementControl, KernelConfiguration};
 use crate::fields::{AflRecord, Tvr};
+use crate::oda::StaticData;
 use crate::tlv::Tag;
 
 /// READ RECORD was sent.
@@ -65,13 +66,17 @@ impl RecordResponse {
     //= C-2 S4.34-35
     fn authenticate(&mut self, record: &[u8], context: &mut Context) {
         let AflRecord { sfi, signed, .. } = self.awaited;
-        if let Some(static_data) = self.reading.static_data.as_mut().filter(|_| signed) {
-            let fits = static_data.as_bytes().len() + record.len() <= MAX_STATIC_DATA;
-            if !fits || static_data.add_record(sfi, record).is_err() {
-                context.set_tvr(Tvr::CDA_FAILED);
-            }
+        if let Some(static_data) = self.reading.static_data.as_mut().filter(|_| signed)
+            && !add_record(static_data, sfi, record)
+        {
+            context.set_tvr(Tvr::CDA_FAILED);
         }
     }
+}
+
+/// Adds a record. Tells whether it is one, and the data have not become too many.
+fn add_record(static_data: &mut StaticData, sfi: u8, record: &[u8]) -> bool {
+    static_data.add_record(sfi, record).is_ok() && static_data.as_bytes().len() <= MAX_STATIC_DATA
 }
 
 /// The terminal is asked for what CDOL1 asks for and the terminal is yet to give; and for what DSDOL
@@ -84,5 +89,34 @@ fn need_what_lists_ask_for(context: &mut Context) {
     exchange.need_what_is_empty(database.value(dict::CDOL1).unwrap_or_default(), database);
     if reads && !slot.is_some_and(|slot| slot.has(DsSlotManagementControl::LOCKED_SLOT)) {
         exchange.need_what_is_empty(database.value(dict::DSDOL).unwrap_or_default(), database);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tlv::Writer;
+    use alloc::vec;
+
+    //= test C-2 S4.34-35
+    #[test]
+    fn the_static_data_are_2048_bytes_at_most_without_the_templates_of_the_records() {
+        let added = |lengths: [usize; 9]| {
+            let mut static_data = StaticData::new();
+            lengths.map(|length| {
+                let mut record = Writer::new();
+                record.put(dict::READ_RECORD_RESPONSE_MESSAGE_TEMPLATE, &vec![0x00; length]);
+                add_record(&mut static_data, 2, &record.into_bytes())
+            })
+        };
+        assert_eq!(added([253, 253, 253, 253, 253, 253, 253, 253, 24]), [true; 9]);
+        let all_but_the_last = [true, true, true, true, true, true, true, true, false];
+        assert_eq!(added([253, 253, 253, 253, 253, 253, 253, 253, 25]), all_but_the_last);
+    }
+
+    //= test C-2 S4.34-35
+    #[test]
+    fn a_record_that_is_no_template_makes_cda_fail_whatever_its_file() {
+        assert!([2, 11].iter().all(|sfi| !add_record(&mut StaticData::new(), *sfi, &[0x77, 0x00])));
     }
 }

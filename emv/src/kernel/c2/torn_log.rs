@@ -68,16 +68,6 @@ impl TornLog {
         writer.into_bytes().into()
     }
 
-    /// How many transactions there are.
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
     /// Changes the log.
     pub fn apply(&mut self, change: &TornChange) {
         match change {
@@ -292,7 +282,7 @@ mod tests {
         log.apply(&TornChange::Released(oldest));
         assert_eq!(log, log_of([of_card(2)]));
         log.apply(&TornChange::Settled(TornRecord::of(&of_card(2))));
-        assert!(log.is_empty());
+        assert_eq!(log, TornLog::new());
     }
 
     #[test]

@@ -34,9 +34,10 @@ fn check_expiry(context: &mut Context) -> Result<(), Fault> {
 /// A card that approved by itself must not be on the merchant's list.
 //= C-3 5.5.1.2
 fn check_exception_file(context: &mut Context) {
-    let Some(exceptions) = &context.configuration.exception_file else { return };
-    let track2 = context.database.value(dict::TRACK_2_EQUIVALENT_DATA).and_then(|value| Track2::try_from(value).ok());
-    if track2.is_some_and(|track2| exceptions.contains(track2.pan())) {
+    if let Some(exceptions) = &context.configuration.exception_file
+        && let Some(Ok(track2)) = context.database.value(dict::TRACK_2_EQUIVALENT_DATA).map(Track2::try_from)
+        && exceptions.contains(track2.pan())
+    {
         context.decline_required = true;
     }
 }

@@ -212,3 +212,18 @@ impl Context {
         self.outputs.push_back(Output::Wait(deadline));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_debug_print_holds_tags_and_no_value() {
+        let mut exchange = DataExchange::default();
+        exchange.need(dict::AMOUNT_AUTHORISED_NUMERIC);
+        exchange.take_list(dict::TAGS_TO_READ, &[0x57]);
+        exchange.take_list(dict::TAGS_TO_WRITE_BEFORE_GEN_AC, &[0x9F, 0x75, 0x01, 0xAB]);
+        exchange.tell(dict::PAN, &[0x54, 0x13, 0x33, 0x00, 0x89, 0x60, 0x10, 0x34]);
+        assert_eq!(alloc::format!("{exchange:?}"), "DataExchange { needed: [9F02], to_read: [57], .. }");
+    }
+}

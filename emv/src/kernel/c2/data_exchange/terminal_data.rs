@@ -88,3 +88,21 @@ fn is_valid(tag: Tag, value: &[u8]) -> bool {
         (min..=max).contains(&value.len()) && (object.format != Format::Numeric || value.iter().all(is_decimal))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= test C-2 S2.5-6, S4.1-3
+    #[test]
+    fn a_value_must_have_the_length_and_the_digits_of_its_object() {
+        let amount = |value: &[u8]| is_valid(dict::AMOUNT_AUTHORISED_NUMERIC, value);
+        assert!(amount(&[0, 0, 0, 0, 0x12, 0x99]));
+        assert!(!amount(&[0, 0, 0, 0x12, 0x99]));
+        assert!(!amount(&[0, 0, 0, 0, 0x12, 0x9A]));
+        assert!(!amount(&[0, 0, 0, 0, 0x12, 0xA9]));
+        assert!(is_valid(dict::MERCHANT_CUSTOM_DATA, &[0xFF; 20]));
+        assert!(!is_valid(dict::MERCHANT_CUSTOM_DATA, &[0xFF; 19]));
+        assert!(is_valid(Tag::new(0xDF_8777), &[0xFF; 3]));
+    }
+}
