@@ -44,7 +44,6 @@ fuzz:                   ## Every fuzz target for SECONDS (60) each; needs a nigh
 		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$${SECONDS:-60} -print_final_stats=1 || exit 1; \
 	done
 
-.PHONY: mutants
 mutants:                ## Changes Entry Point and the kernels in one place at a time: some test must notice; SHARD=1/40 for a part
 	scripts/need build
 	command -v cargo-mutants >/dev/null || cargo install --quiet --locked cargo-mutants
