@@ -15,7 +15,11 @@ pub(super) fn start(outcome: Outcome, mut selected: Selected, context: &mut Cont
     match outcome.decision {
         //= B 3.5.1.3
         Decision::TryAgain => {
-            context.ui_on_restart = outcome.ui_on_restart;
+            //= B 3.2.1.2
+            // What a Final Outcome wants shown on restart stands, unless there is something else to show.
+            if outcome.ui_on_restart.is_some() || !context.is_restart {
+                context.ui_on_restart = outcome.ui_on_restart;
+            }
             let candidates = context.has_issuer_data().then_some(selected.candidates);
             protocol_activation::start(candidates, context)
         }
@@ -173,6 +177,7 @@ mod tests {
         ISSUER_DATA, MASTERCARD, Reader, VISA, activated, application, combination, fci, finished, selected,
     };
     use crate::profile::Limits;
+    use crate::tlv::Writer;
 
     const OFF: Output = Output::FieldOff { hold_time: Duration::ZERO };
 
@@ -260,6 +265,17 @@ mod tests {
         ];
         assert_eq!(outputs, expected);
         assert!(!reader.activate().is_restart);
+    }
+
+    //= test B 3.2.1.2
+    #[test]
+    fn what_an_online_request_shows_on_restart_stands_while_the_card_is_tried_again() {
+        let (mut reader, _) = after(online_request(StartPoint::B, OnlineResponseData::Any));
+        let response = Writer::new().put(dict::AUTHORISATION_RESPONSE_CODE, b"00").clone().into_bytes();
+        assert_eq!(reader.handle(Input::OnlineResponse(Some(&response)))[0], Output::Ui(present_again()));
+        reader.activate();
+        let outputs = reader.outcome(Outcome { start: Some(StartPoint::B), ..Outcome::new(Decision::TryAgain) });
+        assert_eq!(outputs[0], Output::Ui(present_again()));
     }
 
     //= test B 3.3.2.6, 3.5.1.4

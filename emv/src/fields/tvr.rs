@@ -71,6 +71,10 @@ pub enum RelayResistance {
 }
 
 impl Tvr {
+    /// All bits but those that say whether relay resistance was performed, of which one is always set in Kernel 2: what
+    /// stands for an Issuer Action Code that the card does not have.
+    pub const ANY_RESULT: Tvr = Tvr::from_bytes([0xFF, 0xFF, 0xFF, 0xFF, 0xFC]);
+
     /// Whether relay resistance was performed.
     pub const fn relay_resistance(self) -> RelayResistance {
         match (self.has(Self::RELAY_RESISTANCE_PERFORMED), self.has(Self::RELAY_RESISTANCE_NOT_PERFORMED)) {

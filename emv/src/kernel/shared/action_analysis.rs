@@ -38,7 +38,7 @@ pub fn analyse(
     let meets =
         |terminal: Tvr, issuer: Option<Tvr>, absent: Tvr| tvr.meets(terminal) || tvr.meets(issuer.unwrap_or(absent));
     let nothing = Tvr::default();
-    let anything = Tvr::from_bytes([0xFF; Tvr::LENGTH]);
+    let anything = Tvr::ANY_RESULT;
 
     if meets(terminal.denial, issuer.denial, nothing) {
         CryptogramType::Aac
@@ -119,6 +119,8 @@ mod tests {
         let absent = IssuerActionCodes::default();
         assert_eq!(analyse(floor_limit(), &NONE, &absent, ONLINE_AND_OFFLINE), CryptogramType::Arqc);
         assert_eq!(analyse(Tvr::default(), &NONE, &absent, ONLINE_AND_OFFLINE), CryptogramType::Tc);
+        let not_performed = Tvr::default().with(Tvr::RELAY_RESISTANCE_NOT_PERFORMED);
+        assert_eq!(analyse(not_performed, &NONE, &absent, ONLINE_AND_OFFLINE), CryptogramType::Tc);
         assert_eq!(analyse(floor_limit(), &NONE, &absent, OFFLINE_ONLY), CryptogramType::Aac);
         assert_eq!(analyse(Tvr::default(), &NONE, &absent, OFFLINE_ONLY), CryptogramType::Tc);
     }
