@@ -1,7 +1,7 @@
 //! Whole transactions with cards of the simulator, whose answers the input spoils: each ends within a bounded number
 //! of commands, approves nothing offline without a signature that was verified, and comes to the same end again.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use emv::Instant;
 use emv::fields::Tvr;
@@ -17,15 +17,20 @@ use super::terminal::{PROFILE, transaction};
 const COMMANDS_MAX: usize = 2_000;
 /// How often a customer presents a card before the cashier gives up.
 const PRESENTED_MAX: usize = 4;
+
+/// A card of each personality. To issue one takes longer than to run it.
+static CARDS: LazyLock<Vec<Card>> = LazyLock::new(|| {
+    let issue = |name| Card::new(&Personality::built_in(name).expect("one of the built-in"));
+    Personality::names().map(issue).collect()
+});
+
 /// Purchases and refunds of nothing, little, much, and one of the currency.
 const TYPES: [u8; 2] = [0x00, 0x20];
 const AMOUNTS: [u32; 5] = [1250, 100, 0, 9_999, 2_000_000];
 
 /// The input: personality, type and amount, then what is done to each answer.
 pub fn run(bytes: &[u8]) {
-    let names: Vec<_> = Personality::names().collect();
-    let name = names[usize::from(Choices(bytes).byte()) % names.len()];
-    let mut card = Card::new(&Personality::built_in(name).expect("one of the built-in"));
+    let mut card = CARDS[usize::from(Choices(bytes).byte()) % CARDS.len()].clone();
     let mut answers = Vec::new();
     let first = tap(bytes, &mut |command, choices| {
         let honest = match command {

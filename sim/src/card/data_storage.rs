@@ -39,9 +39,10 @@ impl Operator {
 }
 
 /// The card's one slot, and what it holds if it was ever written.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Storage(Option<Slot>);
 
+#[derive(Clone)]
 struct Slot {
     operator: Operator,
     /// Of which type the operator wanted the slot.

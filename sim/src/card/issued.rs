@@ -17,6 +17,7 @@ use crate::crypto::Key;
 pub(super) type Place = (u8, u8);
 
 /// A personalised application.
+#[derive(Clone)]
 pub(super) struct Issued {
     pub(super) application: Application,
     /// What it asks for with GET PROCESSING OPTIONS; empty where it asks for nothing.

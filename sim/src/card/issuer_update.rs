@@ -11,7 +11,7 @@ use super::issued::Issued;
 use crate::crypto::{MAC_LENGTH, ScriptedTransaction};
 
 /// The cryptogram whose answer the card awaits, and what its issuer changed until now.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct IssuerUpdate {
     awaited: Option<ScriptedTransaction>,
     is_blocked: bool,

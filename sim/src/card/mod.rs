@@ -39,6 +39,7 @@ use self::relay_resistance::Exchange;
 use crate::Scheme;
 
 /// A card. It keeps its transaction counters as long as it lives, in the field and out of it.
+#[derive(Clone)]
 pub struct Card {
     applications: Vec<Application>,
     delay: Duration,
@@ -61,6 +62,7 @@ pub struct Answer {
     pub delay: Duration,
 }
 
+#[derive(Clone)]
 struct Application {
     issued: Issued,
     /// Application Transaction Counter: how many transactions were begun.
@@ -73,6 +75,7 @@ struct Application {
 }
 
 /// The file that the last SELECT selected.
+#[derive(Clone)]
 enum Selected {
     /// The directory of the card's applications.
     Ppse,
@@ -81,6 +84,7 @@ enum Selected {
 }
 
 /// A transaction, from GET PROCESSING OPTIONS on.
+#[derive(Clone)]
 struct Transaction {
     atc: [u8; 2],
     /// What the terminal sent for the PDOL.

@@ -8,6 +8,7 @@ use super::dol::{self, Values};
 pub(super) const DRDOL: dol::List = &[(dict::UNPREDICTABLE_NUMBER, 4)];
 
 /// The answer to the last GENERATE AC.
+#[derive(Clone)]
 pub(super) struct LastCryptogram {
     unpredictable_number: [u8; 4],
     response: Vec<u8>,
