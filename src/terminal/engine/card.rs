@@ -191,8 +191,10 @@ impl Engine {
         let seal = |bytes: &[u8]| self.storage_key.seal(token.as_str(), bytes);
         let card_read = tap_result::card_read(&outcome, &records, scheme, seal);
         if let Some(open) = self.open.get_mut(token) {
-            if !open.transaction().admits_end_of_tap(card_read.outcome) {
-                // Passed over, it would be lost, and the transaction never end.
+            let transaction = open.transaction();
+            let waits = matches!(transaction.phase(), Phase::Created | Phase::Armed);
+            if waits && !transaction.admits_end_of_tap(card_read.outcome) {
+                // Passed over, it would be lost, and the transaction never end. The acquirer has not been asked.
                 tracing::error!(token = token.as_str(), "a tap ended that nobody waited for: a bug");
                 return self.feed(token, Input::InternalError);
             }
