@@ -43,7 +43,11 @@ fn main() -> ExitCode {
     tracing_subscriber::registry().with(to_stderr).with(log_filter()).init();
     // Keys that can't be read are found now, and not at the till.
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let readable = |config: Config| config.acquirer_keys.read(credentials.as_deref()).map(|_| config);
+    let readable = |config: Config| {
+        config.acquirer_keys.read(credentials.as_deref())?;
+        config.acquirer_keys.check_used()?;
+        Ok(config)
+    };
     let config = match Config::load(&arguments.config).and_then(readable) {
         Ok(config) => Arc::new(config),
         Err(error) => {

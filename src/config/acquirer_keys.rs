@@ -83,6 +83,21 @@ impl AcquirerKeySettings {
         })
     }
 
+    /// Refuses keys that would protect nothing: no message carries a MAC or encrypted card data yet.
+    ///
+    /// # Errors
+    /// If there is one.
+    pub fn check_used(&self) -> Result<(), ConfigError> {
+        let places = [self.mac.as_ref().map(|mac| &mac.place), self.dukpt.as_ref().map(|dukpt| &dukpt.place)];
+        match places.into_iter().flatten().next() {
+            Some(place) => Err(place.error(
+                "this version sends no MAC and encrypts no card data for the acquirer, so the key would protect nothing; \
+                 leave it out",
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Reads the keys; `credentials` is the folder of the service's credentials, `$CREDENTIALS_DIRECTORY`.
     ///
     /// # Errors
@@ -175,6 +190,23 @@ mod tests {
     fn a_terminal_without_keys_has_none() {
         let keys = read("", &[]).unwrap();
         assert!(keys.mac.is_none() && keys.dukpt.is_none());
+    }
+
+    #[test]
+    fn a_key_that_would_protect_nothing_is_refused() {
+        let check = |lines: &str| {
+            let example = EXAMPLE.replace("\"/usr/share/tenderd/keys/test-ca.toml\"", "");
+            let config = Config::parse(Path::new("tenderd.toml"), &format!("{example}\n{lines}")).unwrap();
+            config.acquirer_keys.check_used().map_err(|error| error.to_string())
+        };
+        assert_eq!(check(""), Ok(()));
+        for (lines, key) in [(MAC, "keys.mac"), (DUKPT, "keys.dukpt")] {
+            let error = check(lines).unwrap_err();
+            assert!(
+                error.starts_with("tenderd.toml:") && error.contains(key) && error.contains("leave it out"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
