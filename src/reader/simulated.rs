@@ -36,7 +36,7 @@ impl SimulatedCard for Card {
 /// A simulated reader. Dropping it stops its thread, after the conversation it may be in.
 pub struct SimulatedReader {
     station: Option<Station>,
-    field: Arc<Mutex<Field>>,
+    field: FieldOfReader,
 }
 
 impl SimulatedReader {
@@ -45,12 +45,8 @@ impl SimulatedReader {
     /// # Errors
     /// If the system gives no thread.
     pub fn attach(name: &str, clock: Clock, events: Events) -> std::io::Result<Self> {
-        let field = Arc::new(Mutex::new(Field::default()));
-        let slot = SimulatedSlot { field: field.clone(), powered: None, pass: Box::new(thread::sleep) };
-        let family = Arc::new(Family::silent("simulated"));
-        let station = Station::spawn(ReaderId::new(name), Kind::Simulated, family, clock, events, Box::new(slot))?;
-        station.reader.look();
-        Ok(SimulatedReader { station: Some(station), field })
+        let (worker, field) = worker(name, clock, events, thread::sleep);
+        Ok(SimulatedReader { station: Some(Station::spawn(worker)?), field })
     }
 
     /// The reader.
@@ -60,20 +56,18 @@ impl SimulatedReader {
 
     /// Lays a card on the reader. With one there already, this makes a collision.
     pub fn present(&self, card: impl SimulatedCard + 'static) {
-        lock(&self.field).lay(Box::new(card), false);
-        self.reader().look();
+        self.field.present(card);
     }
 
     /// Takes all cards away; the one in a conversation does not answer any more.
     pub fn remove(&self) {
-        lock(&self.field).clear();
-        self.reader().look();
+        self.field.remove();
     }
 
     /// From now on, lays this card on the reader by itself some time after each arming, if nothing lies there then, and
     /// takes it away when its conversation has ended. It stays the same card, with its counters.
     pub fn present_when_armed(&self, card: impl SimulatedCard + 'static, delay: Duration) {
-        let mut field = lock(&self.field);
+        let mut field = lock(&self.field.field);
         field.at_hand = Some(Box::new(card));
         field.delay = delay;
     }
@@ -91,24 +85,20 @@ impl Drop for SimulatedReader {
 /// that cards take is its owner's to pass. So nothing happens at a time that chance decides.
 pub struct SteppedReader {
     worker: Worker,
-    field: Arc<Mutex<Field>>,
+    field: FieldOfReader,
 }
 
 impl SteppedReader {
     /// Attaches a reader of that name, with nothing in its field. `pass` is called for the time that a card takes for
     /// an answer; the card may be taken away meanwhile, through a [`FieldOfReader`].
     pub fn attach(name: &str, clock: Clock, events: Events, pass: impl Fn(Duration) + Send + 'static) -> Self {
-        let field = Arc::new(Mutex::new(Field::default()));
-        let slot = SimulatedSlot { field: field.clone(), powered: None, pass: Box::new(pass) };
-        let family = Arc::new(Family::silent("simulated"));
-        let worker = Worker::new(ReaderId::new(name), Kind::Simulated, family, clock, events, Box::new(slot));
-        worker.reader().look();
+        let (worker, field) = worker(name, clock, events, pass);
         SteppedReader { worker, field }
     }
 
     /// The reader's field, for whoever lays cards there.
     pub fn field(&self) -> FieldOfReader {
-        FieldOfReader { field: self.field.clone(), reader: self.worker.reader().clone() }
+        self.field.clone()
     }
 
     /// Does what the reader was asked to do up to now, a conversation with the card included.
@@ -117,7 +107,23 @@ impl SteppedReader {
     }
 }
 
-/// The field of a [`SteppedReader`]. Copies mean the same one.
+/// A reader with nothing in its field, and its field.
+fn worker(
+    name: &str,
+    clock: Clock,
+    events: Events,
+    pass: impl Fn(Duration) + Send + 'static,
+) -> (Worker, FieldOfReader) {
+    let field = Arc::new(Mutex::new(Field::default()));
+    let slot = SimulatedSlot { field: field.clone(), powered: None, pass: Box::new(pass) };
+    let family = Arc::new(Family::silent("simulated"));
+    let worker = Worker::new(ReaderId::new(name), Kind::Simulated, family, clock, events, Box::new(slot));
+    worker.reader().look();
+    let reader = worker.reader().clone();
+    (worker, FieldOfReader { field, reader })
+}
+
+/// The field of a simulated reader. Copies mean the same one.
 #[derive(Clone)]
 pub struct FieldOfReader {
     field: Arc<Mutex<Field>>,

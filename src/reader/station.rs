@@ -88,15 +88,7 @@ pub(super) struct Station {
 
 impl Station {
     /// Starts a thread for a reader that is not attached yet.
-    pub(super) fn spawn(
-        id: ReaderId,
-        kind: Kind,
-        family: Arc<Family>,
-        clock: Clock,
-        events: Events,
-        slot: Box<dyn Slot>,
-    ) -> std::io::Result<Self> {
-        let worker = Worker::new(id, kind, family, clock, events, slot);
+    pub(super) fn spawn(worker: Worker) -> std::io::Result<Self> {
         let reader = worker.reader().clone();
         let thread = thread::Builder::new().name("reader".into()).spawn(move || worker.run())?;
         Ok(Station { reader, thread })

@@ -12,7 +12,7 @@ use super::Settings;
 use super::slot::PcscSlot;
 use super::socket_notice::SocketNotice;
 use super::stop::Stop;
-use crate::reader::station::{Presence, Station};
+use crate::reader::station::{Presence, Station, Worker};
 use crate::reader::{Clock, Event, Events, Kind, ReaderId};
 
 /// How long to leave an absent service alone: at first, doubled each time, and at most. A service whose socket is not
@@ -172,14 +172,14 @@ impl Watch {
     }
 
     fn station(&self, name: &CString, text: &str) -> std::io::Result<Station> {
-        Station::spawn(
+        Station::spawn(Worker::new(
             ReaderId::new(text),
             Kind::Pcsc,
             self.settings.families.of(text),
             self.clock,
             self.events.clone(),
             Box::new(PcscSlot::new(name.clone())),
-        )
+        ))
     }
 
     /// Tells the readers' threads what is new, and says whether readers came or went.
