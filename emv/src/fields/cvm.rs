@@ -248,8 +248,8 @@ impl CvmList {
     /// Reads two amounts of four bytes, binary, and the rules.
     ///
     /// # Errors
-    /// If the amounts are cut short, half a rule is left over or there are too many rules. A list without rules is a list: what
-    /// it means is for the kernel to say.
+    /// If the amounts are cut short, half a rule is left over or there are too many rules. A list without rules is a
+    /// list: what it means is for the kernel to say.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let wrong_length = Error::CvmListLength(bytes.len());
         let (x, rest) = bytes.split_first_chunk().ok_or(wrong_length)?;

@@ -220,6 +220,7 @@ mod tests {
         assert_eq!(store_format_1(&mut Database::new(), &[0x19], &objects), Err(Refused));
         assert_eq!(store_format_1(&mut Database::new(), &[0x19, 0x80, 0x00], &objects[..1]), Err(Refused));
     }
+
     //= test C-2 S3.10-12, S9.18-20
     #[test]
     fn an_object_of_format_1_that_is_too_long_or_comes_twice_is_refused() {
