@@ -189,6 +189,23 @@ fn a_card_pulled_in_its_conversation_is_lost_and_the_next_one_is_served() {
 }
 
 #[test]
+fn a_card_pulled_while_it_is_powered_leaves_the_reader_to_the_next_one() {
+    isolated("a_card_pulled_while_it_is_powered_leaves_the_reader_to_the_next_one", |pcscd| {
+        pcscd.start();
+        let mut terminal = Terminal::start();
+        let [reader, _] = terminal.two_readers();
+        // The service powers a card when it comes, switches it off as nobody wants it, and powers it when somebody does.
+        let card = pcscd.lay_to_be_powered(0, 1, |_| Some(OK.into()));
+        card.is_unpowered();
+        let (talk, told) = conversation(&[SELECT_PPSE]);
+        reader.arm(talk);
+        card.is_torn_off();
+        let _next = pcscd.lay(0, |_| Some(OK.into()));
+        assert_eq!(answers(&told), [Ok(OK.into())]);
+    });
+}
+
+#[test]
 fn two_armed_readers_each_hold_their_own_conversation() {
     isolated("two_armed_readers_each_hold_their_own_conversation", |pcscd| {
         pcscd.start();

@@ -12,6 +12,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -159,12 +160,23 @@ impl Pcscd {
         reader: u16,
         answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static,
     ) -> VirtualCard {
+        self.lay_to_be_powered(reader, usize::MAX, answer)
+    }
+
+    /// As [`lay`](Self::lay); the card is torn off when it is to be powered once more than `times`.
+    pub(crate) fn lay_to_be_powered(
+        &self,
+        reader: u16,
+        times: usize,
+        answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static,
+    ) -> VirtualCard {
         let port = self.port(reader);
         let stream = eventually("the virtual reader takes a card", || TcpStream::connect(("127.0.0.1", port)).ok());
         stream.set_nodelay(true).expect("a socket takes this option");
         let link = stream.try_clone().expect("a socket can be duplicated");
-        let thread = std::thread::spawn(move || serve(link, answer));
-        VirtualCard { stream, thread: Some(thread) }
+        let (unpowered, unpowers) = mpsc::channel();
+        let thread = std::thread::spawn(move || serve(link, times, &unpowered, answer));
+        VirtualCard { stream, thread: Some(thread), unpowers }
     }
 }
 
@@ -178,6 +190,21 @@ impl Drop for Pcscd {
 pub(crate) struct VirtualCard {
     stream: TcpStream,
     thread: Option<JoinHandle<()>>,
+    /// Something each time that the field was switched off.
+    unpowers: mpsc::Receiver<()>,
+}
+
+impl VirtualCard {
+    /// Waits until the field is switched off.
+    pub(crate) fn is_unpowered(&self) {
+        self.unpowers.recv_timeout(PATIENCE).expect("the field is switched off");
+    }
+
+    /// Waits until it is torn off.
+    pub(crate) fn is_torn_off(mut self) {
+        let thread = self.thread.take().expect("taken here only");
+        thread.join().expect("a card answers any command");
+    }
 }
 
 impl Drop for VirtualCard {
@@ -191,7 +218,14 @@ impl Drop for VirtualCard {
 }
 
 /// The card's side of vpcd's protocol: two bytes of length, then a command APDU, or one byte of control.
-fn serve(mut link: TcpStream, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+fn serve(
+    mut link: TcpStream,
+    mut times: usize,
+    unpowered: &mpsc::Sender<()>,
+    mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+) {
+    const POWER_OFF: u8 = 0;
+    const POWER_ON: u8 = 1;
     const GET_ATR: u8 = 4;
     let mut length = [0; 2];
     loop {
@@ -205,6 +239,15 @@ fn serve(mut link: TcpStream, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) 
         }
         let reply = match *message {
             [GET_ATR] => CONTACTLESS_ATR.to_vec(),
+            [POWER_ON] if times == 0 => break,
+            [POWER_ON] => {
+                times -= 1;
+                continue;
+            }
+            [POWER_OFF] => {
+                let _ = unpowered.send(());
+                continue;
+            }
             [_] => continue,
             _ => match answer(&message) {
                 Some(reply) => reply,

@@ -43,9 +43,11 @@ impl PcscSlot {
 }
 
 impl PcscSlot {
-    /// Powers a card that the service has not noticed: pcsc-lite (1.9.9) takes a reader for empty once it could not
-    /// unpower a card that had left, and if another came before it looked again, it sees no change ever after.
-    fn power_unnoticed(&mut self) -> Result<Card, Error> {
+    /// Powers a card whatever the service believes of it. pcsc-lite (1.9.9) looks at a reader a few times a second, and
+    /// if a card goes and another comes in between, it sees no change ever after, and what it knew of the first stays:
+    /// that it had gone, when it could not be unpowered; that it does not speak any protocol or is not powered, when it
+    /// could not be powered again. Only a power cycle that the client asks for makes it look afresh.
+    fn power_afresh(&mut self) -> Result<Card, Error> {
         let mut card = self.connect(ShareMode::Direct, Protocols::UNDEFINED)?;
         match card.reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::UnpowerCard) {
             Ok(()) => Ok(card),
@@ -62,7 +64,9 @@ impl Slot for PcscSlot {
         self.release();
         // Exclusive: no other program may speak to a card that is paying.
         let card = match self.connect(ShareMode::Exclusive, Protocols::ANY) {
-            Err(Error::NoSmartcard) => self.power_unnoticed()?,
+            Err(Error::NoSmartcard | Error::ProtoMismatch | Error::UnpoweredCard | Error::UnresponsiveCard) => {
+                self.power_afresh()?
+            }
             card => card?,
         };
         let (mut names, mut atr) = ([0; NAMES_LEN_MAX], [0; pcsc::MAX_ATR_SIZE]);
