@@ -21,6 +21,16 @@ pub(super) fn store(database: &mut Database, response: &[u8]) -> Result<(), Refu
     }
 }
 
+/// Stores the objects of a response of format 2, and of no other.
+//= C-2 S13.11-13, S14.11-13
+pub(super) fn store_format_2(database: &mut Database, response: &[u8]) -> Result<(), Refused> {
+    let template = Tlv::parse(response).map_err(|_| Refused)?;
+    if template.tag != dict::RESPONSE_MESSAGE_TEMPLATE_FORMAT_2 {
+        return Err(Refused);
+    }
+    store_children(database, template.tag, template.children())
+}
+
 /// Files with a higher identifier hold what is no concern of the kernel (Book C-2, S4.24).
 const LAST_EMV_FILE: u8 = 10;
 

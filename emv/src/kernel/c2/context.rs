@@ -10,7 +10,9 @@ use crate::Instant;
 use crate::apdu::Command;
 use crate::dict;
 use crate::fields::c2::{CvmCapability, ErrorIndication, KernelConfiguration, MobileSupportIndicator};
-use crate::fields::{Aip, Amount, Bit, CvmResults, Error, RelayResistance, TerminalEnvironment, TerminalType, Tvr};
+use crate::fields::{
+    Aip, Amount, Bit, CvmResults, Date, Error, RelayResistance, TerminalEnvironment, TerminalType, Tvr,
+};
 use crate::kernel::shared::{set_terminal_objects, set_transaction_objects};
 use crate::kernel::{Cvm, Database, Event, Outcome, Output, Start, Transaction, UiRequest, UnpredictableNumbers};
 use crate::oda::StaticData;
@@ -211,6 +213,23 @@ impl Context {
         self.record(Event::Results { tvr: self.tvr, cvm_results: self.cvm_results });
         self.outputs.push_back(Output::Finished(outcome));
         State::Finished
+    }
+
+    /// Makes the transaction what its objects say, after they were set anew.
+    pub(super) fn update_transaction(&mut self) {
+        let (database, transaction) = (&self.database, &mut self.transaction);
+        let amount = |tag| database.value(tag).and_then(|value| Amount::try_from(value).ok());
+        transaction.amount_authorised = amount(dict::AMOUNT_AUTHORISED_NUMERIC).or(transaction.amount_authorised);
+        transaction.amount_other = amount(dict::AMOUNT_OTHER_NUMERIC).or(transaction.amount_other);
+        if let Some(Ok(currency)) = database.value(dict::TRANSACTION_CURRENCY_CODE).map(<[u8; 2]>::try_from) {
+            transaction.currency = currency;
+        }
+        if let Some(Ok(date)) = database.value(dict::TRANSACTION_DATE).map(Date::try_from) {
+            transaction.date = date;
+        }
+        if let Some(&[transaction_type]) = database.value(dict::TRANSACTION_TYPE) {
+            transaction.transaction_type = transaction_type;
+        }
     }
 
     /// The RID of the application: whose CA keys hold.

@@ -8,7 +8,6 @@ use crate::apdu::Response;
 use crate::dict;
 use crate::fields::{CryptogramType, ReferenceControlParameter};
 use crate::oda::StaticData;
-use crate::tlv::Tlv;
 
 /// RECOVER AC was sent.
 #[derive(Debug)]
@@ -31,11 +30,7 @@ impl RecoverAcResponse {
         }
         torn_recovery::restore(&self.record, context);
         context.change_torn_log(TornChange::Settled(self.record));
-        let template = Tlv::parse(response.data).map_err(|_| Fault::GenerateAcMalformed)?;
-        if template.tag != dict::RESPONSE_MESSAGE_TEMPLATE_FORMAT_2 {
-            return Err(Fault::GenerateAcMalformed);
-        }
-        card_response::store(&mut context.database, response.data).map_err(|_| Fault::GenerateAcMalformed)?;
+        card_response::store_format_2(&mut context.database, response.data).map_err(|_| Fault::GenerateAcMalformed)?;
         let parameter = context.read::<ReferenceControlParameter>(dict::REFERENCE_CONTROL_PARAMETER);
         let parameter = parameter.and_then(Result::ok).unwrap_or_default();
         GenerateAcResponse { parameter, static_data: self.static_data }.answered(response.data, context)

@@ -69,6 +69,7 @@ pub(super) fn restore(record: &TornRecord, context: &mut Context) {
     for (tag, value) in record.iter() {
         context.database.set(tag, value);
     }
+    context.update_transaction();
     if let Some(Ok(tvr)) = context.read::<Tvr>(dict::TVR) {
         context.write_tvr(tvr);
     }

@@ -30,13 +30,17 @@ pub(super) fn complete(context: &mut Context) -> Result<State, Fault> {
     Ok(completion::complete(context))
 }
 
-/// What must be there is there, and what is there is as the book has it.
-//= C-3 4.1.1.4, 5.4.2.1, A.1.1.1
+/// What must be there is there, and what is there came once and is as the book has it.
+//= C-3 4.1.1.4, 5.4.2.1, 5.4.2.2, A.1.1.1
 fn check_data(context: &Context) -> Result<(), Fault> {
+    let given = &context.card_data;
+    if given.iter().enumerate().any(|(index, tag)| given[..index].contains(tag)) {
+        return Err(Fault::DataRedundant);
+    }
     if MANDATORY.iter().any(|tag| context.database.value(*tag).is_none()) {
         return Err(Fault::MandatoryDataMissing);
     }
-    for &tag in &context.card_data {
+    for &tag in given {
         let (value, known) = (context.database.value(tag), dict::find_in(Book::C3, tag));
         if let (Some(value), Some(known)) = (value, known)
             && !(known.length.0..=known.length.1).contains(&value.len())
@@ -121,6 +125,15 @@ mod tests {
             assert_eq!(check_data(&context), Err(Fault::MandatoryDataMissing), "{tag}");
             assert_eq!(check_data(&read(&[]).given(tag, &[])), Err(Fault::MandatoryDataMissing), "{tag}");
         }
+    }
+
+    //= test C-3 5.4.2.2
+    #[test]
+    fn an_object_comes_once() {
+        let mut context = read(&[]).given(dict::PAN_SEQUENCE_NUMBER, &[0]);
+        assert_eq!(check_data(&context), Ok(()));
+        context.card_data.push(dict::PAN_SEQUENCE_NUMBER);
+        assert_eq!(check_data(&context), Err(Fault::DataRedundant));
     }
 
     //= test C-3 4.1.1.4, A.1.1.1

@@ -38,7 +38,7 @@ pub(super) struct Context {
     pub(super) rid: Option<[u8; 5]>,
     /// Terminal Transaction Qualifiers, as pre-processing set them for this transaction.
     pub(super) ttq: Ttq,
-    /// Which objects the card has given, each once.
+    /// Which objects the card has given, in the order in which they came.
     pub(super) card_data: Vec<Tag>,
     /// The static data that the card wants authenticated, from its records.
     pub(super) static_data: StaticData,

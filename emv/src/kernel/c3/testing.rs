@@ -63,8 +63,9 @@ pub(super) fn start(ttq: Ttq, fci: Vec<u8>) -> Start {
 }
 
 impl Context {
-    /// The card gave this object.
+    /// The card gave this object, and not what it gave of it before.
     pub(super) fn given(mut self, tag: Tag, value: &[u8]) -> Self {
+        self.card_data.retain(|given| *given != tag);
         self.card_data.push(tag);
         self.database.set(tag, value);
         self

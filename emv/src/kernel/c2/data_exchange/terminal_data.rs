@@ -2,7 +2,6 @@
 //! Annex A, update conditions).
 
 use crate::dict::{self, Book, Format};
-use crate::fields::{Amount, Date};
 use crate::kernel::Database;
 use crate::kernel::c2::context::Context;
 use crate::tlv::{Tag, Tlvs};
@@ -62,22 +61,7 @@ pub(in super::super) fn update(objects: &[u8], context: &mut Context) {
             _ => {}
         }
     }
-    update_transaction(context);
-}
-
-/// The transaction is what its objects now say.
-fn update_transaction(context: &mut Context) {
-    let database = &context.database;
-    let transaction = &mut context.transaction;
-    let amount = |tag| database.value(tag).and_then(|value| Amount::try_from(value).ok());
-    transaction.amount_authorised = amount(dict::AMOUNT_AUTHORISED_NUMERIC).or(transaction.amount_authorised);
-    transaction.amount_other = amount(dict::AMOUNT_OTHER_NUMERIC).or(transaction.amount_other);
-    if let Some(Ok(date)) = database.value(dict::TRANSACTION_DATE).map(Date::try_from) {
-        transaction.date = date;
-    }
-    if let Some(&[transaction_type]) = database.value(dict::TRANSACTION_TYPE) {
-        transaction.transaction_type = transaction_type;
-    }
+    context.update_transaction();
 }
 
 /// Whether a value has the length and the format that the book gives it.

@@ -39,7 +39,7 @@ impl Answer {
         if !response.status.is_success() {
             return Err(Fault::ChecksumRefused(response.status));
         }
-        card_response::store(&mut context.database, response.data).map_err(|_| Fault::ChecksumMalformed)?;
+        card_response::store_format_2(&mut context.database, response.data).map_err(|_| Fault::ChecksumMalformed)?;
         context.show(UiRequest::new(MessageId::ClearDisplay, Status::CardReadSuccessfully));
         let number =
             |tag: Tag| context.database.value(tag).and_then(|value| value.try_into().ok()).map(u16::from_be_bytes);
