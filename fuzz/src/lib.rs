@@ -10,6 +10,7 @@ mod dol;
 mod host_answer;
 mod key_list;
 mod profile;
+mod promises;
 mod spoilt;
 mod terminal;
 mod tlv;

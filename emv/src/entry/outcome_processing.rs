@@ -274,8 +274,12 @@ mod tests {
         let response = Writer::new().put(dict::AUTHORISATION_RESPONSE_CODE, b"00").clone().into_bytes();
         assert_eq!(reader.handle(Input::OnlineResponse(Some(&response)))[0], Output::Ui(present_again()));
         reader.activate();
-        let outputs = reader.outcome(Outcome { start: Some(StartPoint::B), ..Outcome::new(Decision::TryAgain) });
-        assert_eq!(outputs[0], Output::Ui(present_again()));
+        let try_again = Outcome { start: Some(StartPoint::B), ..Outcome::new(Decision::TryAgain) };
+        assert_eq!(reader.outcome(try_again.clone())[0], Output::Ui(present_again()));
+        reader.activate();
+        let other = UiRequest::new(MessageId::SeePhone, Status::ReadyToRead);
+        let outputs = reader.outcome(Outcome { ui_on_restart: Some(other.clone()), ..try_again });
+        assert_eq!(outputs[0], Output::Ui(other), "unless there is something else to show");
     }
 
     //= test B 3.3.2.6, 3.5.1.4
