@@ -168,6 +168,8 @@ impl core::fmt::Debug for Database {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
     use crate::dict;
 
@@ -205,6 +207,23 @@ mod tests {
         database.set(dict::PAN, &[0x47; 8]);
         database.remove(dict::PAN);
         assert!(!database.is_present(dict::PAN) && !database.values.contains(&0x47));
+    }
+
+    #[test]
+    fn values_move_where_there_is_no_room_for_them_and_then_to_twice_the_room() {
+        assert!(Database::with_room().values.capacity() >= Database::BYTES);
+        let mut database = Database { index: Vec::new(), values: Vec::with_capacity(8) };
+        let room = database.values.capacity();
+        database.set(dict::PAN, &vec![0x47; room]);
+        assert_eq!(database.values.capacity(), room);
+        database.set(dict::ATC, &[0, 1]);
+        assert!(database.values.capacity() >= 2 * (room + 2));
+
+        let mut database = Database { index: Vec::new(), values: Vec::with_capacity(8) };
+        let room = database.values.capacity();
+        database.set(dict::PAN, &vec![0x47; room - 1]);
+        database.set(dict::ISSUER_APPLICATION_DATA, &vec![0x06; room]);
+        assert!(database.values.capacity() >= 2 * (2 * room - 1), "the room that is taken does not count");
     }
 
     #[test]
