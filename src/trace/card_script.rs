@@ -118,11 +118,35 @@ impl CardScript {
         self.steps.iter().map(pair).collect()
     }
 
+    /// Whether it has this very command, with or without Le.
+    fn has(&self, command: &[u8]) -> bool {
+        self.steps.iter().any(|step| step.command == Pattern::Exactly(without_le(command).to_vec()))
+    }
+
+    /// Whether it has a GENERATE AC that asks for an ARQC (EMV Book 3, 6.5.5).
+    pub(super) fn asks_for_arqc(&self) -> bool {
+        self.steps.iter().any(|step| match &step.command {
+            Pattern::Exactly(command) => {
+                matches!(command[..], [0x80, 0xAE, reference_control, ..] if reference_control & 0xC0 == 0x80)
+            }
+            Pattern::Instruction(_) => false,
+        })
+    }
+
+    /// Makes the card answer SELECT of an application with this FCI, if it has no answer to that: for recordings that
+    /// begin with an application already selected.
+    pub(super) fn complete_with_application(&mut self, name: &[u8], fci: &[u8]) {
+        let select = Command::select(name).to_bytes();
+        if !self.has(&select) {
+            self.add(&select, Some([fci, &StatusWord::SUCCESS.to_bytes()].concat()));
+        }
+    }
+
     /// Makes the card answer SELECT of the PPSE with these applications, if it has no answer to that: for recordings
     /// that begin with an application already selected.
     pub fn complete_with_ppse(&mut self, aids: &[&[u8]]) {
         let select = Command::select(PPSE).to_bytes();
-        if self.steps.iter().any(|step| step.command == Pattern::Exactly(without_le(&select).to_vec())) {
+        if self.has(&select) {
             return;
         }
         let mut fci = Writer::new();

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use emv::apdu::StatusWord;
 use emv::dict;
 use emv::fields::TerminalType;
 use emv::kernel::Database;
-use emv::tlv::{Tag, Tlvs};
+use emv::tlv::{Tag, Tlvs, Writer};
 use serde_json::Value;
 
 use super::card_script::{CardScript, Unmatched};
@@ -66,7 +67,12 @@ impl RecordedTransaction {
         }
         let terminal = match &document["config"] {
             Value::Null => None,
-            config => Some((settings(config)?, inputs(config, &document["transaction"])?)),
+            config => {
+                let settings = settings(config, &script)?;
+                let (name, fci) = selected(&document, &settings.applications[0].aid.0);
+                script.complete_with_application(&name, &fci);
+                Some((settings, inputs(config, &document["transaction"])?))
+            }
         };
         let expectation = (!document["expect"].is_null()).then(|| Expectation(document["expect"].clone()));
         Ok(RecordedTransaction { script, terminal, expectation })
@@ -81,16 +87,49 @@ fn hex(key: &str, value: &Value) -> Result<Vec<u8>> {
     text.parse::<Hex>().map(|hex| hex.0).map_err(|error| wrong(format!("{key}: {error}")))
 }
 
-/// The configuration's sections one above the other, in the order of precedence that such a file names.
+/// The configuration's sections one above the other, in the order of precedence that such a file names. The recorded
+/// implementation passes over what is no tag.
 fn merged(config: &Value) -> Result<Database> {
     let mut objects = Database::new();
     for section in ["terminal", "kernel_config", "aid_config", "transaction_config"] {
         for (tag, value) in config[section].as_object().into_iter().flatten() {
-            let parsed: Tag = tag.parse().map_err(|error| wrong(format!("config.{section}.{tag}: {error}")))?;
-            objects.set(parsed, &hex(tag, value)?);
+            if let Ok(parsed) = tag.parse::<Tag>() {
+                objects.set(parsed, &hex(tag, value)?);
+            }
         }
     }
     Ok(objects)
+}
+
+/// The name of the recorded application, and what it answers when it is selected: the FCI that the recording has
+/// somewhere, or else one that asks for the least that Entry Point takes (EMV Contactless Book B, 3.3.3.6).
+fn selected(document: &Value, aid: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    fci_in(document, aid).unwrap_or_else(|| {
+        let mut fci = Writer::new();
+        fci.template(dict::FCI_TEMPLATE, |fci| {
+            fci.put(dict::DF_NAME, aid);
+            fci.template(dict::FCI_PROPRIETARY_TEMPLATE, |proprietary| {
+                let ttq_alone = [&dict::TTQ.number().to_be_bytes()[2..], &[4]].concat();
+                proprietary.put(dict::PDOL, &ttq_alone);
+            });
+        });
+        (aid.to_vec(), fci.into_bytes())
+    })
+}
+
+/// The first FCI of this application at whatever depth, and its DF name.
+fn fci_in(value: &Value, aid: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    match value {
+        Value::String(text) => {
+            let bytes = text.parse::<Hex>().ok()?.0;
+            let fci = bytes.strip_suffix(&StatusWord::SUCCESS.to_bytes()).unwrap_or(&bytes);
+            let name = Tlvs::parse(fci).ok()?.find_template(dict::FCI_TEMPLATE)?.find(dict::DF_NAME)?;
+            name.starts_with(aid).then(|| (name.to_vec(), fci.to_vec()))
+        }
+        Value::Array(values) => values.iter().find_map(|value| fci_in(value, aid)),
+        Value::Object(fields) => fields.values().find_map(|value| fci_in(value, aid)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 /// The value in exactly this many bytes, cut or filled with zeros on the right.
@@ -100,10 +139,11 @@ fn fitted(objects: &Database, tag: Tag, length: usize) -> Hex {
     Hex(value)
 }
 
-fn settings(config: &Value) -> Result<Settings> {
+fn settings(config: &Value, script: &CardScript) -> Result<Settings> {
     let mut objects = merged(config)?;
     let kernel = hex("config.kernel_id", &config["kernel_id"])?;
     // The recorded implementation asks for an ARQC on every terminal that can go online, whatever the action codes say.
+    let asked_for_arqc = script.asks_for_arqc();
     let online = objects
         .value(dict::TERMINAL_TYPE)
         .and_then(|value| TerminalType::try_from(value).ok())
@@ -127,7 +167,7 @@ fn settings(config: &Value) -> Result<Settings> {
     if kernel == [3] {
         let enabled = OPTIONS.iter().filter(|(flag, _)| flags[flag].as_bool() == Some(true));
         options.extend(enabled.map(|(_, option)| (*option).to_owned()));
-    } else if online {
+    } else if online && asked_for_arqc {
         objects.set(dict::TERMINAL_ACTION_CODE_ONLINE, &[0xFF; 5]);
     }
     let limits = &config["limits"];
@@ -250,6 +290,14 @@ impl Expectation {
                 _ => None,
             })
             .collect();
+        // Where a recording begins later, our asking for the card comes before it.
+        let invitation = "present_card/ready_to_read";
+        let ours = match &ours[..] {
+            [first, rest @ ..] if first == invitation && recorded.first().is_none_or(|first| first != invitation) => {
+                rest
+            }
+            all => all,
+        };
         (ours != recorded).then(|| format!("shown is {}, recorded is {}", ours.join(" "), recorded.join(" ")))
     }
 
@@ -307,3 +355,53 @@ const MESSAGES: &[(&str, &str)] = &[
     ("Present card again", "present_card_again"),
     ("", "not_applicable"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SELECT: &str = "00A4040007A0000000031010";
+    const GPO: [&str; 2] = ["80A8000006830426000000", "6985"];
+
+    /// A recording of these answers, and of the application's own when it was selected, if that is there.
+    fn recording(table: Value, fci: Option<&str>) -> RecordedTransaction {
+        let document = json!({
+            "config": {
+                "kernel_id": "02", "aid": "A0000000031010", "terminal": { "9F35": "22", "8F6D": "00" },
+                "preselected": fci,
+            },
+            "transaction": { "request_tlv": "9F0206000000001250", "9A": "261124", "9F21": "143000", "9F37": "01020304" },
+            "card_table": table,
+        });
+        RecordedTransaction::parse(&document.to_string()).unwrap()
+    }
+
+    fn answer_to_select(recording: &RecordedTransaction) -> String {
+        let mut answers = recording.script.pairs().into_iter().filter(|(command, _)| command == SELECT);
+        let (Some((_, Some(answer))), None) = (answers.next(), answers.next()) else { panic!("one answer") };
+        answer
+    }
+
+    #[test]
+    fn a_recording_that_begins_with_an_application_selected_is_given_the_selection() {
+        assert_eq!(answer_to_select(&recording(json!([GPO]), None)), "6F118407A0000000031010A5069F38039F66049000");
+        let fci = "6F148407A0000000031010A5099F38069F66049F37";
+        assert!(answer_to_select(&recording(json!([GPO]), Some(fci))).starts_with("6F118407"), "no FCI: cut short");
+        let fci = "6F148407A0000000031010A5099F38069F66049F3704";
+        assert_eq!(answer_to_select(&recording(json!([GPO]), Some(fci))), format!("{fci}9000"));
+        let recorded = ["00A4040007A000000003101000", "6A82"];
+        assert_eq!(answer_to_select(&recording(json!([recorded, GPO]), Some(fci))), "6A82", "it has its own");
+    }
+
+    #[test]
+    fn action_codes_ask_for_an_arqc_where_the_recorded_card_was_asked_for_one() {
+        for (reference_control, expected) in [("90", Some(vec![0xFF; 5])), ("80", Some(vec![0xFF; 5])), ("50", None)] {
+            let table = json!([GPO, [format!("80AE{reference_control}000100"), "6985"]]);
+            let (settings, _) = recording(table, None).terminal.unwrap();
+            let online = settings.applications[0].objects.get("DF8122").map(|hex| hex.0.clone());
+            assert_eq!(online, expected, "{reference_control}");
+        }
+    }
+}
