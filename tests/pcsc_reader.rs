@@ -196,10 +196,10 @@ fn a_card_pulled_while_it_is_powered_leaves_the_reader_to_the_next_one() {
         let [reader, _] = terminal.two_readers();
         // The service powers a card when it comes, switches it off as nobody wants it, and powers it when somebody does.
         let card = pcscd.lay_to_be_powered(0, 1, |_| Some(OK.into()));
-        card.is_unpowered();
+        card.until_unpowered();
         let (talk, told) = conversation(&[SELECT_PPSE]);
         reader.arm(talk);
-        card.is_torn_off();
+        card.until_torn_off();
         let _next = pcscd.lay(0, |_| Some(OK.into()));
         assert_eq!(answers(&told), [Ok(OK.into())]);
     });

@@ -196,12 +196,12 @@ pub(crate) struct VirtualCard {
 
 impl VirtualCard {
     /// Waits until the field is switched off.
-    pub(crate) fn is_unpowered(&self) {
+    pub(crate) fn until_unpowered(&self) {
         self.unpowers.recv_timeout(PATIENCE).expect("the field is switched off");
     }
 
     /// Waits until it is torn off.
-    pub(crate) fn is_torn_off(mut self) {
+    pub(crate) fn until_torn_off(mut self) {
         let thread = self.thread.take().expect("taken here only");
         thread.join().expect("a card answers any command");
     }
