@@ -135,7 +135,7 @@ pub struct DynamicTrackData {
     pub unpredictable_number: u32,
     /// Application Transaction Counter.
     pub atc: u16,
-    /// The digit that stands for nUN.
+    /// What stands for nUN: its last digit is written.
     pub un_digits_indicator: u8,
 }
 
@@ -176,7 +176,7 @@ mod tests {
         // 13 characters: ATC, ATC, CVC3 three times, UN three times, rest.
         let layout = TrackLayout::of_track_2(&[0x07, 0x00], &[0x18, 0xE0], &[0x02]).unwrap();
         assert_eq!(layout.unpredictable_number_digits(), Some(3));
-        let dynamic = DynamicTrackData { cvc3: 31_647, unpredictable_number: 90_123, atc: 5, un_digits_indicator: 3 };
+        let dynamic = DynamicTrackData { cvc3: 31_647, unpredictable_number: 90_123, atc: 5, un_digits_indicator: 13 };
         let mut data = *b"9999999999999";
         layout.fill_in(&dynamic, &mut data);
         assert_eq!(&data, b"0564712399993");

@@ -80,7 +80,7 @@ impl Tracks {
     //= C-2 S13.14.5-8, S13.18-19, S13.20-22, S14.24-25, S14.26-27, S14.28-30
     pub(super) fn fill_in(&self, computed: &Computed, context: &mut Context) {
         // On-device cardholder verification shows in the digit that stands for nUN.
-        let un_digits_indicator = (self.un_digits + if computed.on_device_cvm { 5 } else { 0 }) % 10;
+        let un_digits_indicator = self.un_digits + if computed.on_device_cvm { 5 } else { 0 };
         let dynamic = |cvc3| DynamicTrackData {
             cvc3,
             unpredictable_number: computed.unpredictable_number,
