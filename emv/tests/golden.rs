@@ -11,6 +11,7 @@
 //! | `from` | the card |
 //! | `card` | its answers, by `SELECT`, `GPO`, `RECORD sfi number`, `GENERATE AC`, ... (see [`name`]) |
 //! | `takes` | how long it takes to answer, in microseconds, by the same names; a list where it takes longer at one time than at another |
+//! | `ca_keys_expire` | the day after which the scheme's keys are not used, YYMMDD |
 //! | `configuration` | objects of the kernel's configuration, by tag |
 //! | `options` | what of Kernel 3's options is enabled |
 //! | `programs` | limits of Kernel 3 by Application Program Identifier, amounts in minor units |
@@ -466,7 +467,12 @@ fn profile(scenario: &Value) -> Profile {
         let rid = hex(text(&key["rid"])).try_into().expect("a RID");
         let index = hex(text(&key["index"]))[0];
         let key = CaKey::without_checksum(rid, index, &hex(text(&key["modulus"])), &hex(text(&key["exponent"])));
-        ca_keys.insert(key.expect("a key")).expect("keys with different indices");
+        let key = key.expect("a key");
+        let key = match scenario["ca_keys_expire"].as_str() {
+            Some(expiry) => key.expiring(Date::try_from(&hex(expiry)[..]).expect("a date")),
+            None => key,
+        };
+        ca_keys.insert(key).expect("keys with different indices");
     }
     let terminal = TerminalData {
         terminal_type: 0x22,

@@ -13,12 +13,18 @@ use tenderd::config::{Config, EXAMPLE};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/");
 
 /// What the terminal accepts.
-pub static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
+pub static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| profile(&[]));
+
+/// What a terminal accepts whose acquirer asks nothing of a card.
+pub static CREDULOUS: LazyLock<Arc<Profile>> = LazyLock::new(|| profile(&[("F45084800C", "0000000000")]));
+
+fn profile(changes: &[(&str, &str)]) -> Arc<Profile> {
     let keys = repository().join("sim/keys/test-ca.toml").display().to_string();
     let text = EXAMPLE.replace("/usr/share/tenderd/keys/test-ca.toml", &keys);
     let text = text.replace("floor_limit = \"0.00\"", "floor_limit = \"100.00\"");
+    let text = changes.iter().fold(text, |text, (from, to)| text.replace(from, to));
     Config::parse(Path::new("example.toml"), &text).expect("the example is a configuration").profile
-});
+}
 
 /// The folder above `fuzz`, from the fuzzers' manifest and from the tests'.
 pub fn repository() -> &'static Path {

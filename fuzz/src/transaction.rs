@@ -11,7 +11,7 @@ use tender_sim::card::{Card, Personality};
 use super::choices::Choices;
 use super::promises::Promises;
 use super::spoilt::spoil;
-use super::terminal::{PROFILE, transaction};
+use super::terminal::{CREDULOUS, PROFILE, transaction};
 
 /// More than any card needs: two directories, some applications, and every record of one of them.
 const COMMANDS_MAX: usize = 2_000;
@@ -28,7 +28,7 @@ static CARDS: LazyLock<Vec<Card>> = LazyLock::new(|| {
 const TYPES: [u8; 2] = [0x00, 0x20];
 const AMOUNTS: [u32; 5] = [1250, 100, 0, 9_999, 2_000_000];
 
-/// The input: personality, type and amount, then what is done to each answer.
+/// The input: personality, type and terminal, and amount; then what is done to each answer.
 pub fn run(bytes: &[u8]) {
     let mut card = CARDS[usize::from(Choices(bytes).byte()) % CARDS.len()].clone();
     let mut answers = Vec::new();
@@ -61,10 +61,12 @@ type Answer<'a, 'b> = &'a mut dyn FnMut(Option<&[u8]>, &mut Choices<'b>) -> Opti
 fn tap<'b>(bytes: &'b [u8], answer: Answer<'_, 'b>) -> Vec<Output> {
     let mut choices = Choices(bytes);
     let _personality = choices.byte();
-    let transaction_type = TYPES[usize::from(choices.byte()) % TYPES.len()];
+    let kind = choices.byte();
+    let profile = if kind & 0x80 == 0 { &*PROFILE } else { &*CREDULOUS };
+    let transaction_type = TYPES[usize::from(kind) % TYPES.len()];
     let transaction = transaction(transaction_type, AMOUNTS[usize::from(choices.byte()) % AMOUNTS.len()]);
     let numbers = UnpredictableNumbers::from_seed([7; 32]);
-    let mut tap = Tap::new(Arc::clone(&PROFILE), transaction, numbers, Autorun::No);
+    let mut tap = Tap::new(Arc::clone(profile), transaction, numbers, Autorun::No);
     let (mut presented, mut commands, mut outputs) = (0, 0, Vec::new());
     let mut promises = Promises::default();
     let (mut now, mut moment) = (Instant::default(), None);
@@ -74,7 +76,7 @@ fn tap<'b>(bytes: &'b [u8], answer: Answer<'_, 'b>) -> Vec<Output> {
             tap.handle(Input::Deadline, now);
             continue;
         };
-        promises.hold(&output, &PROFILE);
+        promises.hold(&output, profile);
         outputs.push(output.clone());
         match output {
             Output::Transmit(command) => {

@@ -7,10 +7,10 @@ use emv::kernel::{Database, c3};
 use emv::profile::{KernelConfiguration, Limits};
 use toml::Spanned;
 
-use super::exceptions;
 use super::file::{Program, Scheme};
 use super::scheme::{refuse, ttq};
 use super::source::{ConfigError, Source, hex};
+use super::{NO_DATA_EXCHANGE, exceptions};
 use crate::terminal::Currency;
 
 /// What is said where there is no limit.
@@ -37,7 +37,10 @@ pub(super) fn configuration(
     };
     let mut options = c3::Options::default();
     for name in &scheme.options {
-        source.check(name, |name| options.enable(name))?;
+        source.check(name, |name| options.enable(name).map_err(|error| error.to_string()))?;
+        if options.integrated_data_storage {
+            return Err(source.error(name.span(), format!("{} {NO_DATA_EXCHANGE}", name.get_ref())));
+        }
     }
     limits.contactless_transaction_limit = limit(source, &scheme.transaction_limit, currency)?;
     limits.contactless_floor_limit = limit(source, &scheme.floor_limit, currency)?;

@@ -38,6 +38,8 @@ pub const EXAMPLE: &str = include_str!("example.toml");
 /// A card must not be told that there is a PIN pad.
 const NO_PIN_PAD: &str = "a PIN needs a PIN pad, which this terminal has not";
 
+const NO_DATA_EXCHANGE: &str = "needs an application that answers while the card waits, and none can yet";
+
 /// For how long a card may be awaited, seconds.
 const CARD_TIMEOUT_S: RangeInclusive<u32> = 5..=3600;
 
@@ -395,6 +397,12 @@ mod tests {
                 "# proprietary_data = [\"0001\"]",
                 "proprietary_data = [\"01\"]",
                 "terminal.proprietary_data: `01` must be 4",
+            ),
+            ("DF8119 = \"08\"", "DF8110 = \"\"", "scheme.objects.DF8110: an empty value needs an application"),
+            (
+                "options = [\"cashback_check\"",
+                "options = [\"integrated_data_storage\"",
+                "scheme.options: integrated_data_storage needs an application",
             ),
             ("floor_limit = \"0.00\"", "floor_limit = \"0.001\"", "scheme.floor_limit: "),
             ("mode = \"test\"", "mode = \"tset\"", "mode: unknown variant `tset`"),

@@ -11,10 +11,9 @@ use emv::profile::{Aid, Combination, KernelConfiguration, KernelId, Limits};
 use emv::tlv::Tag;
 use toml::Spanned;
 
-use super::NO_PIN_PAD;
 use super::file::Scheme;
-use super::kernel_3;
 use super::source::{ConfigError, Source, hex, hex_array};
+use super::{NO_DATA_EXCHANGE, NO_PIN_PAD, kernel_3};
 use crate::terminal::{Currency, TransactionType};
 
 /// The verifications for which the cardholder enters a PIN.
@@ -95,6 +94,10 @@ fn kernel_2(
         ("program", scheme.programs.first().map(|program| program.id.span())),
     ];
     refuse(source, 2, keys)?;
+    // The kernel asks the terminal for what it was given without a value.
+    if let Some((_, empty)) = scheme.objects.iter().find(|(_, value)| value.get_ref().is_empty()) {
+        return Err(source.error(empty.span(), format!("an empty value {NO_DATA_EXCHANGE}")));
+    }
     let limits = [
         (dict::READER_CONTACTLESS_FLOOR_LIMIT, &scheme.floor_limit),
         (dict::READER_CONTACTLESS_TRANSACTION_LIMIT_NO_ON_DEVICE_CVM, &scheme.transaction_limit),

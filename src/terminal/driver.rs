@@ -210,7 +210,8 @@ pub(super) fn drain(tap: &mut Tap, tell: &dyn Fn(Progress)) -> Pause {
             Some(Output::FieldOff { hold_time }) => field_off = hold_time,
             Some(Output::FieldOn) => {}
             Some(Output::Wait(moment)) => until = Some(moment),
-            // Nobody here takes part in a data exchange: where an answer is needed, its time-out comes.
+            // No application here takes part in a data exchange, and no configuration that needs one is taken: what a
+            // kernel sends is for nobody, and should it wait for an answer, its time-out comes.
             Some(Output::DataExchange { .. }) => {}
             Some(Output::Transmit(command)) => break Next::Response(Box::new(command)),
             Some(Output::Poll) => break Next::Card(field_off),

@@ -95,6 +95,7 @@ mod tests {
 
     use super::*;
     use crate::entry::Autorun;
+    use crate::entry::Output;
     use crate::entry::testing::{
         ISSUER_DATA, MASTERCARD, OTHER, Reader, VISA, activated, application, combination, entry, fci, finished,
         selected,
@@ -113,11 +114,12 @@ mod tests {
         assert_eq!(finished(&outputs), Some(&try_another_card()));
     }
 
+    //= test B 3.3.3.7
     #[test]
-    fn a_response_without_status_word_is_no_success() {
+    fn a_response_without_status_word_is_a_protocol_error() {
         let mut reader = Reader::new();
         reader.present(&[application(MASTERCARD, 1), application(VISA, 2)]);
-        assert_eq!(selected(&reader.handle(Input::Response(&[]))), Some(VISA));
+        assert!(reader.handle(Input::Response(&[0x90])).contains(&Output::Poll), "the card is asked for again");
     }
 
     //= test B 3.3.3.6

@@ -36,7 +36,7 @@ pub(crate) use pre_processing::pre_process;
 use protocol_activation::ExpectCard;
 
 use crate::Instant;
-use crate::apdu::{Command, StatusWord};
+use crate::apdu::{Command, Response, StatusWord};
 use crate::kernel::{
     Decision, Event, Indicators, MessageId, Outcome, Start, Status, Transaction, UiRequest, UnpredictableNumbers,
 };
@@ -161,6 +161,11 @@ impl EntryPoint {
 
     /// Takes what happened, and when.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        let input = match input {
+            // As for the kernels, a response without a status word is a protocol error.
+            Input::Response(bytes) if Response::parse(bytes).is_err() => Input::CardLost,
+            input => input,
+        };
         self.context.now = now;
         self.state = mem::replace(&mut self.state, State::Finished).handle(input, &mut self.context);
     }

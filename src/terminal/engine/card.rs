@@ -230,7 +230,7 @@ fn tap_transaction(
     }
 }
 
-fn bcd_numeric(numeric: u16) -> [u8; 2] {
+pub(super) fn bcd_numeric(numeric: u16) -> [u8; 2] {
     let digit = |power: u16| (numeric / power % 10) as u8;
     [digit(1000) << 4 | digit(100), digit(10) << 4 | digit(1)]
 }

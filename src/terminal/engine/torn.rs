@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::super::{Request, TerminalEvent, TransactionType};
 use super::Engine;
+use super::card::bcd_numeric;
 use crate::journal::{Journal, JournalError};
 use crate::keys::StorageKey;
 
@@ -42,18 +43,23 @@ pub(super) fn load(journal: &Journal, key: &StorageKey) -> Result<TornLog, Journ
     Ok(log.unwrap_or_default())
 }
 
-/// Whether what the card decided is what this caller asked: the same amounts, and a refund or none. A torn transaction
-/// that was recovered may have been another one: nobody is charged for that one now, nor paid.
+/// Whether what the card decided is what this caller asked: the same amounts in the same currency, and the same type. A
+/// torn transaction that was recovered may have been another one: nobody is charged for that one now, nor paid.
 pub(super) fn is_for(outcome: &Outcome, request: &Request) -> bool {
     let objects = outcome.data_record.as_ref().and_then(|record| Tlvs::parse(record.as_bytes()).ok());
     let Some(objects) = objects else { return true };
     let is_amount = |tag, amount: Amount| objects.find(tag).is_none_or(|value| Amount::try_from(value) == Ok(amount));
-    // Of the other types a kernel may tell the card another one: a purchase with cashback is a purchase to it.
-    let refund = TransactionType::Refund.code();
-    let is_type =
-        objects.find(dict::TRANSACTION_TYPE).is_none_or(|value| (value == [refund]) == (request.kind.code() == refund));
+    // To Kernel 3 a purchase with cashback is a purchase.
+    let is_purchase = |value: &[u8]| value == [TransactionType::Purchase.code()];
+    let is_type = objects.find(dict::TRANSACTION_TYPE).is_none_or(|value| {
+        value == [request.kind.code()] || (request.kind == TransactionType::Cashback && is_purchase(value))
+    });
+    let is_currency = objects
+        .find(dict::TRANSACTION_CURRENCY_CODE)
+        .is_none_or(|value| value == bcd_numeric(request.currency.numeric()));
     is_amount(dict::AMOUNT_AUTHORISED_NUMERIC, request.amount)
         && is_amount(dict::AMOUNT_OTHER_NUMERIC, request.amount_other.unwrap_or_default())
+        && is_currency
         && is_type
 }
 
@@ -63,6 +69,7 @@ mod tests {
     use emv::tlv::Writer;
 
     use super::*;
+    use crate::terminal::Currency;
     use crate::terminal::testing::purchase;
 
     fn log() -> TornLog {
@@ -106,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recovered_transaction_of_other_amounts_or_of_another_type_is_not_this_one() {
+    fn a_recovered_transaction_of_other_amounts_another_currency_or_another_type_is_not_this_one() {
         let mut outcome = Outcome::new(Decision::Approved);
         let asked = Request { amount: Amount::from(1000), ..purchase("t1") };
         assert!(is_for(&outcome, &asked));
@@ -114,12 +121,15 @@ mod tests {
         record
             .put(dict::AMOUNT_AUTHORISED_NUMERIC, &[0x00, 0x00, 0x00, 0x00, 0x10, 0x00])
             .put(dict::AMOUNT_OTHER_NUMERIC, &[0x00; 6])
+            .put(dict::TRANSACTION_CURRENCY_CODE, &[0x09, 0x78])
             .put(dict::TRANSACTION_TYPE, &[0x00]);
         outcome.data_record = Some(record.into_bytes().into());
         assert!(is_for(&outcome, &asked));
         assert!(!is_for(&outcome, &Request { amount: Amount::from(2000), ..asked.clone() }));
         assert!(!is_for(&outcome, &Request { amount_other: Some(Amount::from(500)), ..asked.clone() }));
         assert!(is_for(&outcome, &Request { kind: TransactionType::Cashback, ..asked.clone() }));
-        assert!(!is_for(&outcome, &Request { kind: TransactionType::Refund, ..asked }));
+        assert!(!is_for(&outcome, &Request { kind: TransactionType::Refund, ..asked.clone() }));
+        assert!(!is_for(&outcome, &Request { kind: TransactionType::CashAdvance, ..asked.clone() }));
+        assert!(!is_for(&outcome, &Request { currency: Currency::from_alpha("USD").unwrap(), ..asked }));
     }
 }

@@ -5,9 +5,10 @@ use super::context::Context;
 use super::data_exchange::first_write_flag::FirstWriteFlag;
 use super::data_exchange::put_data_response;
 use super::reading::{Next, Reading};
+use super::record_response::MAX_STATIC_DATA;
 use super::{Fault, State, balance, cvm_selection, data_storage, restrictions};
 use crate::dict;
-use crate::fields::{Amount, Tvr};
+use crate::fields::{Aip, Amount, Tvr};
 use crate::kernel::shared::{IssuerActionCodes, analyse};
 use crate::oda::{self, StaticData};
 
@@ -105,14 +106,26 @@ fn prepare_cda(static_data: &mut StaticData, context: &mut Context) -> Result<()
         context.set_tvr(Tvr::CDA_FAILED);
     }
     if let Some(&[index]) = context.database.value(dict::CA_PUBLIC_KEY_INDEX)
-        && context.rid().is_none_or(|rid| context.profile.ca_keys.get(rid, index).is_none())
+        && !is_ca_key_usable(index, context)
     {
         context.set_tvr(Tvr::CDA_FAILED);
     }
-    match context.database.value(dict::SDA_TAG_LIST) {
-        Some(list) => static_data.add_tag_list(list, context.aip()).map_err(|_: oda::Fault| Fault::SdaTagListInvalid),
-        None => Err(Fault::SdaTagListInvalid),
+    let Some(list) = context.database.value(dict::SDA_TAG_LIST) else { return Err(Fault::SdaTagListInvalid) };
+    if !add_tag_list(static_data, list, context.aip())? {
+        context.set_tvr(Tvr::CDA_FAILED);
     }
+    Ok(())
+}
+
+/// Adds what the SDA Tag List names. Tells whether the data have not become too many.
+fn add_tag_list(static_data: &mut StaticData, list: &[u8], aip: Aip) -> Result<bool, Fault> {
+    static_data.add_tag_list(list, aip).map_err(|_: oda::Fault| Fault::SdaTagListInvalid)?;
+    Ok(static_data.as_bytes().len() <= MAX_STATIC_DATA)
+}
+
+/// Whether the key of this index is there, and its expiry date is not over.
+fn is_ca_key_usable(index: u8, context: &Context) -> bool {
+    context.rid().is_some_and(|rid| context.profile.ca_keys.usable(rid, index, context.transaction.date).is_ok())
 }
 
 /// A code that is not five bytes was refused when it was read.
@@ -122,5 +135,24 @@ fn issuer_action_codes(context: &Context) -> IssuerActionCodes {
         denial: code(dict::ISSUER_ACTION_CODE_DENIAL),
         online: code(dict::ISSUER_ACTION_CODE_ONLINE),
         default: code(dict::ISSUER_ACTION_CODE_DEFAULT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= test C-2 S456.24-28
+    #[test]
+    fn the_aip_counts_among_the_static_data() {
+        let added = |length: usize, list: &[u8]| {
+            let mut static_data = StaticData::from(&[0x5A; MAX_STATIC_DATA][..length]);
+            add_tag_list(&mut static_data, list, Aip::from_bytes([0x19, 0x80]))
+        };
+        let list = [dict::AIP.number() as u8];
+        assert_eq!(added(MAX_STATIC_DATA - 2, &list), Ok(true));
+        assert_eq!(added(MAX_STATIC_DATA - 1, &list), Ok(false));
+        assert_eq!(added(MAX_STATIC_DATA - 1, &[]), Ok(true));
+        assert_eq!(added(0, &[0x5A]), Err(Fault::SdaTagListInvalid));
     }
 }

@@ -55,9 +55,9 @@ fn ask(
         //= C-2 GAC.20-21, GAC.24-25, GAC.27
         let signed = asked_for != CryptogramType::Aac || signs_any_cryptogram(context);
         reference_control_parameter(asked_for, signed)
-    } else if is_cda && context.on_device_cvm() {
+    } else if context.on_device_cvm() {
         //= C-2 GAC.22-23
-        // What a phone says of its holder does not count once its signature has failed.
+        // What a phone says of its holder does not count without a signature.
         reference_control_parameter(CryptogramType::Aac, false)
     } else {
         //= C-2 GAC.26

@@ -18,7 +18,7 @@ pub(super) struct RecordResponse {
 }
 
 /// The most static data that are kept for authentication (Book C-2, Annex A).
-const MAX_STATIC_DATA: usize = 2048;
+pub(super) const MAX_STATIC_DATA: usize = 2048;
 
 /// What a transaction without CDA needs of the card's records (S4.37).
 const NEEDED_WITHOUT_CDA: &[Tag] = &[

@@ -189,12 +189,41 @@ mod tests {
         assert_eq!(indicator.unwrap().value, [0x20, 0x70, 0x00, 0xA0]);
     }
 
+    /// What Table B-1 asks for, but for the Terminal Entry Capability: it has no tag, and is 5 or 8 as the TTQ of the
+    /// data record say whether the terminal takes chips by contacts too.
     //= test C-3 B.1.1
     #[test]
-    fn the_tvr_of_the_data_record_is_zero() {
-        let outcome = completed(context(&[]));
-        let tvr = objects(&outcome.data_record).iter().find(|object| object.tag == dict::TVR);
-        assert_eq!(tvr.unwrap().value, [0; 5]);
+    fn the_data_record_has_what_the_acquirer_needs_and_a_tvr_of_zero() {
+        let card = [
+            (dict::AMOUNT_OTHER_NUMERIC, 6),
+            (dict::APPLICATION_CRYPTOGRAM, 8),
+            (dict::AIP, 2),
+            (dict::ATC, 2),
+            (dict::PAN_SEQUENCE_NUMBER, 1),
+            (dict::CUSTOMER_EXCLUSIVE_DATA, 4),
+            (dict::FORM_FACTOR_INDICATOR, 4),
+            (dict::ISSUER_APPLICATION_DATA, 7),
+            (dict::TRACK_2_EQUIVALENT_DATA, 12),
+        ];
+        let context =
+            card.into_iter().fold(context(&[]), |context, (tag, length)| context.given(tag, &[1; 32][..length]));
+        let outcome = completed(context);
+        let record = objects(&outcome.data_record);
+        let own = [
+            dict::AMOUNT_AUTHORISED_NUMERIC,
+            dict::POS_ENTRY_MODE,
+            dict::TERMINAL_COUNTRY_CODE,
+            dict::TRANSACTION_CURRENCY_CODE,
+            dict::TRANSACTION_DATE,
+            dict::TRANSACTION_TYPE,
+            dict::TTQ,
+            dict::UNPREDICTABLE_NUMBER,
+        ];
+        for tag in card.into_iter().map(|(tag, _)| tag).chain(own) {
+            assert!(record.find(tag).is_some(), "{tag}");
+        }
+        assert_eq!(record.find(dict::TVR), Some(&[0; 5][..]));
+        assert_eq!(record.find(dict::POS_ENTRY_MODE), Some(&[0x07][..]));
     }
 
     //= test C-3 4.3.1.1

@@ -108,11 +108,15 @@ impl IssuerScriptResponse {
         if response.status.is_success() || response.status.is_warning() {
             return Ok(self.scripts.send_next(context));
         }
-        let failed = self.scripts.waiting.pop_front().expect("the script whose command was sent");
-        self.scripts.results.push(failed.result(ScriptOutcome::Failed(failed.sent)));
-        let skipped = self.scripts.waiting.iter().map(|script| script.result(ScriptOutcome::NotPerformed));
-        self.scripts.results.extend(skipped);
+        self.scripts.fail();
         Ok(complete(&self.scripts.results, context))
+    }
+
+    /// The card left before it answered. What it did until then is told, should it not come back.
+    pub(super) fn no_response(mut self, fault: Fault, context: &mut Context) -> Fault {
+        self.scripts.fail();
+        record(&self.scripts.results, context);
+        fault
     }
 }
 
@@ -138,15 +142,26 @@ impl Scripts {
         }
         complete(&self.results, context)
     }
+
+    /// The script under way failed, and those after it are not performed.
+    fn fail(&mut self) {
+        let failed = self.waiting.pop_front().expect("the script whose command was sent");
+        self.results.push(failed.result(ScriptOutcome::Failed(failed.sent)));
+        self.results.extend(self.waiting.iter().map(|script| script.result(ScriptOutcome::NotPerformed)));
+    }
+}
+
+fn record(results: &[IssuerScriptResult], context: &mut Context) {
+    if !results.is_empty() {
+        let bytes = results.iter().flat_map(|result| result.to_bytes()).collect();
+        context.record(Event::IssuerScriptResults(bytes));
+    }
 }
 
 /// Ends without a word: the terminal tells what the issuer decided.
 //= C-3 6.2.1.3
 fn complete(results: &[IssuerScriptResult], context: &mut Context) -> State {
-    if !results.is_empty() {
-        let bytes = results.iter().flat_map(|result| result.to_bytes()).collect();
-        context.record(Event::IssuerScriptResults(bytes));
-    }
+    record(results, context);
     context.finish(Outcome::new(Decision::EndApplication))
 }
 
@@ -289,5 +304,22 @@ mod tests {
         let state = start(IssuerUpdateData::find(Some(&response)).unwrap(), &mut context);
         let fault = super::super::testing::fault(state.next(Err(Fault::NoResponse), &mut context));
         assert_eq!(fault, Fault::NoResponse);
+    }
+
+    #[test]
+    fn what_a_card_that_is_lost_meanwhile_had_done_is_told() {
+        let mut context = context(&[]);
+        let response = answer(|answer| {
+            answer.put(dict::ISSUER_SCRIPT_TEMPLATE_1, &script(&[9, 9, 9, 9], &[FIRST]));
+            answer.put(dict::ISSUER_SCRIPT_TEMPLATE_2, &script(&[8, 8, 8, 8], &[FIRST, SECOND]));
+            answer.put(dict::ISSUER_SCRIPT_TEMPLATE_1, &script(&[7, 7, 7, 7], &[FIRST]));
+        });
+        let mut state = start(IssuerUpdateData::find(Some(&response)).unwrap(), &mut context);
+        for _ in 0..2 {
+            state = state.next(Ok(Response { data: &[], status: StatusWord::SUCCESS }), &mut context).unwrap();
+        }
+        assert!(state.next(Err(Fault::NoResponse), &mut context).is_err());
+        let results = [0x20, 9, 9, 9, 9, 0x12, 8, 8, 8, 8, 0x00, 7, 7, 7, 7];
+        assert_eq!(context.outputs.back(), Some(&Output::Record(Event::IssuerScriptResults(results.to_vec()))));
     }
 }

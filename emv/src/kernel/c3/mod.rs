@@ -112,7 +112,10 @@ impl State {
             State::IdsInstruction(state) => response.map(|_| State::IdsInstruction(state)),
             State::IdsRecordResponse(state) => state.response(response?, context),
             State::ExternalAuthenticateResponse(state) => state.response(response?, context),
-            State::IssuerScriptResponse(state) => state.response(response?, context),
+            State::IssuerScriptResponse(state) => match response {
+                Ok(response) => state.response(response, context),
+                Err(fault) => Err(state.no_response(fault, context)),
+            },
             State::Finished => Ok(State::Finished),
         }
     }

@@ -27,10 +27,11 @@ impl ChecksumResponse2 {
     //= C-2 S14.20-21, S14.32-34
     fn choose_cvm(&self, answer: &Answer, context: &mut Context) -> Result<(), Fault> {
         let cvm_required = self.0.amount > context.configuration.cvm_required_limit;
-        if cvm_required && !answer.verified_on_device() {
+        let verified = answer.verified_on_device();
+        if cvm_required && !verified {
             return Err(Fault::OnDeviceCvmMissing);
         }
-        context.cvm = Some(if cvm_required { Cvm::ConfirmationCodeVerified } else { Cvm::NoCvm });
+        context.cvm = Some(if verified { Cvm::ConfirmationCodeVerified } else { Cvm::NoCvm });
         context.receipt = cvm_required;
         Ok(())
     }
