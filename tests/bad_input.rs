@@ -288,7 +288,7 @@ fn a_full_disk_stops_sales_loses_nothing_and_needs_no_restart() {
     // The disk as the daemon sees it.
     let filler = format!("/proc/{}/root{}/filler", terminal.process(), disk.display());
     assert!(fs::write(&filler, vec![0; 2 << 20]).is_err(), "it takes a megabyte and no more");
-    assert_eq!(register.sell("full", 1250, None).unwrap_err().name, "JournalFailed");
+    assert_eq!(register.sell("full", 1250, None).unwrap_err().name, "DiskFull");
     assert!(register.property("Fault").contains("full"), "{}", register.property("Fault"));
     assert_eq!(register.find("full").unwrap_err().name, "UnknownToken");
     assert_eq!(register.find("before").unwrap().result(), "approved");

@@ -135,12 +135,12 @@ impl JournalError {
     }
 }
 
-impl From<JournalError> for Fault {
-    fn from(error: JournalError) -> Self {
-        let name = match error {
-            JournalError::Full { .. } => "DiskFull",
-            _ => "JournalFailed",
-        };
-        Fault::new(name, Retry::AfterOperator, error.to_string())
+impl From<&JournalError> for Fault {
+    fn from(error: &JournalError) -> Self {
+        let message = error.to_string();
+        match error {
+            JournalError::Full { .. } => Fault::new("DiskFull", Retry::AfterOperator, message),
+            _ => Fault::new("JournalFailed", Retry::AfterOperator, message),
+        }
     }
 }

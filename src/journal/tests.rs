@@ -290,7 +290,7 @@ fn a_full_disk_is_told_and_leaves_nothing_half_written() {
         }
     };
     assert!(matches!(error, JournalError::Full { .. }), "{error}");
-    assert_eq!(crate::terminal::Fault::from(error).name, "DiskFull");
+    assert_eq!(crate::terminal::Fault::from(&error).name, "DiskFull");
     let lost = token(&format!("t{}", written + 1));
     assert_eq!(journal.find(&lost).unwrap(), None, "all or nothing");
 

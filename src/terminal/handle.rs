@@ -77,7 +77,7 @@ impl Terminal {
     ///
     /// # Errors
     /// `TokenReused` if the token stands for another request, `ReaderBusy`, `ReaderFailed`, `UnknownReader`,
-    /// `WrongCurrency`, `TypeNotOffered`, `InvalidAmount`, `JournalFailed`.
+    /// `WrongCurrency`, `TypeNotOffered`, `InvalidAmount`, `DiskFull`, `JournalFailed`.
     pub async fn create(&self, request: Request) -> Result<TransactionView, Fault> {
         self.ask(|reply| Call::Create(request, reply)).await
     }

@@ -3,7 +3,6 @@
 use super::super::handle::{Call, Reply};
 use super::super::view::TransactionView;
 use super::super::{Fault, Input, Life, Phase, Request, Retry, Token, Transaction};
-use super::recovery::journal_fault;
 use super::{Engine, Open};
 use crate::receipt::{Receipt, Recipient};
 
@@ -27,7 +26,7 @@ impl Engine {
             open.transaction().is_asked_again_by(&request)?;
             return self.find(&token);
         }
-        if let Some(past) = self.journal.find(&token).map_err(|error| journal_fault(&error))? {
+        if let Some(past) = self.journal.find(&token).map_err(|error| Fault::from(&error))? {
             past.is_asked_again_by(&request)?;
             return Ok(self.view_interrupted(&token).unwrap_or_else(|| self.view_past(&past)));
         }
@@ -88,7 +87,7 @@ impl Engine {
         if let Some(token) = before {
             self.find(token)?;
         }
-        let page = self.journal.page(before, limit).map_err(|error| journal_fault(&error))?;
+        let page = self.journal.page(before, limit).map_err(|error| Fault::from(&error))?;
         let view = |past: &Transaction| {
             let live = self.view_open(past.token()).or_else(|| self.view_interrupted(past.token()));
             live.unwrap_or_else(|| self.view_past(past))
@@ -103,7 +102,7 @@ impl Engine {
     }
 
     fn past(&self, token: &Token) -> Result<Transaction, Fault> {
-        let found = self.journal.find(token).map_err(|error| journal_fault(&error))?;
+        let found = self.journal.find(token).map_err(|error| Fault::from(&error))?;
         found.ok_or_else(|| Fault::new("UnknownToken", Retry::Never, format!("there is no transaction {token}")))
     }
 

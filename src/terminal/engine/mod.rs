@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use self::recovery::{Interrupted, journal_fault};
+use self::recovery::{Interrupted, not_known_yet};
 use self::stations::Stations;
 use super::display::{self, Display};
 use super::driver::{self, Progress, Seat};
@@ -163,24 +163,23 @@ impl Engine {
         Self::start_on(Journal::open(&config.journal.path)?, config, host, inputs, changes)
     }
 
-    /// As [`Engine::start`], on a journal that is open already.
+    /// As [`Engine::start`], on a journal that is open already. Where it can't be written, the disk is full, say, the
+    /// terminal starts all the same, and takes no transactions until it can.
     ///
     /// # Errors
     /// See [`StartError`].
     pub fn start_on(
-        mut journal: Journal,
+        journal: Journal,
         config: Arc<Config>,
         host: Host,
         inputs: Inputs,
         changes: mpsc::UnboundedSender<Change>,
     ) -> Result<(Self, Terminal), StartError> {
         let storage_key = StorageKey::load_or_create(&config.journal.storage_key, !journal.unfinished()?.is_empty())?;
-        let now = (inputs.now)();
         let started = TerminalEvent::Started {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config: config.fingerprint.clone(),
         };
-        journal.append_terminal(now, &started)?;
         let (inbox, messages) = mpsc::unbounded_channel();
         let (terminal, calls) = Terminal::new();
         forward(calls, inbox.clone(), Message::Call);
@@ -205,7 +204,11 @@ impl Engine {
             inbox,
             messages,
         };
-        engine.take_up_unfinished()?;
+        let now = (engine.inputs.now)();
+        let written = engine.journal.append_terminal(now, &started);
+        if let Err(error) = written.and_then(|_| engine.take_up_unfinished()) {
+            engine.journal_failed(&error);
+        }
         engine.told_status = engine.status();
         Ok((engine, terminal))
     }
@@ -359,7 +362,7 @@ impl Engine {
                     let mut records = std::mem::take(&mut open.notes);
                     records.push(record);
                     if let Err(error) = self.journal.append(&records) {
-                        self.interrupt(token, Interruption::JournalFailure, journal_fault(&error));
+                        self.interrupt(token, Interruption::JournalFailure, not_known_yet(&error));
                         return Err(error);
                     }
                     if let Some(request) = open.shows_once_written.take() {

@@ -69,7 +69,7 @@ impl Engine {
     /// Notes that no transaction can be carried out, and sees to it that the journal is tried again.
     pub(super) fn journal_failed(&mut self, error: &JournalError) {
         tracing::error!(%error, "the journal failed; no transaction is started until it works again");
-        self.status.fault = Some(journal_fault(error));
+        self.status.fault = Some(error.into());
         if !std::mem::replace(&mut self.journal_retry_is_due, true) {
             self.later(JOURNAL_PAUSE, Message::RetryJournal);
         }
@@ -92,7 +92,7 @@ impl Engine {
     }
 }
 
-/// What callers are told of a journal that fails.
-pub(super) fn journal_fault(error: &JournalError) -> Fault {
+/// What the caller of a transaction is told whose end is not known before the journal works again.
+pub(super) fn not_known_yet(error: &JournalError) -> Fault {
     Fault::new("JournalFailed", Retry::AfterOperator, error.to_string())
 }

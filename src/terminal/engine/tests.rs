@@ -24,7 +24,17 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap())
+    }
+
+    /// The next life, on the same journal.
+    fn restart(self) -> Self {
+        let Bench { engine, folder, .. } = self;
+        drop(engine);
+        Self::on(folder)
+    }
+
+    fn on(folder: TempDir) -> Self {
         let path = folder.path().join("tenderd.toml");
         let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/sim/keys/test-ca.toml");
         let text = crate::config::EXAMPLE
@@ -270,4 +280,20 @@ async fn no_reader_is_armed_for_a_card_while_the_field_must_stay_off() {
     bench.until(|change| matches!(change, Change::Reader(_))).await;
     assert_eq!(bench.find("t1").state, Phase::Created, "the reader that came waits too");
     assert_eq!(bench.until_done("t1").await.0.result, Some(FinalResult::Approved));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_starts_on_a_journal_that_can_not_be_written_and_waits_until_it_can() {
+    let mut bench = Bench::new();
+    bench.create(purchase("t1")).unwrap();
+    bench.break_journal("%");
+    let mut bench = bench.restart();
+    assert!(bench.engine.status().fault.unwrap().message.contains("broken, for the test"));
+    assert_eq!(bench.create(purchase("t2")).unwrap_err().name, "JournalFailed");
+    assert_eq!(bench.find("t1").state, Phase::Created);
+
+    bench.mend_journal();
+    let (view, _) = bench.until_done("t1").await;
+    assert_eq!((view.result, view.error.unwrap().name), (Some(FinalResult::Aborted), "Restarted"));
+    assert_eq!(bench.create(purchase("t2")).unwrap().state, Phase::Created);
 }
