@@ -1,7 +1,7 @@
 # Everything a newcomer needs: `make demo` shows a sale, `make test` proves the rest.
 # Both install what they need with apt when run as root, and otherwise say what is missing.
 
-.PHONY: demo demo-pcsc run test simulate faults conformance bench fuzz mutants release install check
+.PHONY: demo demo-pcsc run test simulate faults kill conformance bench fuzz mutants release install check
 PEERS := target/peers
 
 demo:                   ## Three sales with simulated reader, card and bank; nothing is touched outside target/
@@ -27,6 +27,10 @@ simulate:               ## A shop in which everything goes wrong, for SEEDS (100
 faults:                 ## Plants faults in a copy of the sources: the simulation must find each within SEEDS (400) seeds
 	scripts/need build
 	scripts/plant-faults
+
+kill:                   ## Kills the daemon KILLS (300) times in the middle of real sales, from SEED, and compares the books
+	scripts/need build bus pcsc
+	KILLS=$(or $(KILLS),300) cargo test --package tenderd --test kill
 
 conformance:            ## The tables of docs/conformance, from the markers in code and tests
 	TENDER_CONFORMANCE=write cargo test --package tenderd --test conformance

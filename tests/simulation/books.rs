@@ -5,16 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use emv::fields::Amount;
 use tender_sim::acquirer::Ledger;
 use tenderd::journal::Journal;
-use tenderd::terminal::{FinalResult, Request, Token, TransactionView};
+use tenderd::terminal::{FinalResult, Request, Token};
 
 /// Numbers of the cards that are used: none of them may be seen in clear.
 const PANS: [&str; 2] = ["4761739001010119", "5413330089601034"];
+
+/// An end as somebody is told it: what became of it, and the amount that is approved.
+pub(crate) type Ending = (FinalResult, Option<Amount>);
 
 /// What registers asked for, and what they were told.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     requests: BTreeMap<Token, Request>,
-    told: BTreeMap<Token, (FinalResult, Option<Amount>)>,
+    told: BTreeMap<Token, Ending>,
     /// Who was told of which end.
     ended: BTreeSet<(String, Token)>,
     /// What the terminal never took, and nobody wants any more.
@@ -39,26 +42,23 @@ impl Books {
         self.requests.values().filter(|request| is_open(&request.token)).cloned().collect()
     }
 
-    /// Somebody was shown this. What one is shown comes in its order; between two it may cross.
-    pub(crate) fn saw(&mut self, who: &str, view: &TransactionView) {
-        let shown = format!("{view:?}");
+    /// Somebody was shown this, in whatever words, and this end of it, if it has one. What one is shown comes in its
+    /// order; between two it may cross.
+    pub(crate) fn saw(&mut self, who: &str, token: &Token, ending: Option<Ending>, shown: &str) {
         if PANS.iter().any(|pan| shown.contains(pan)) {
-            self.complain(format!("{} shows a card number", view.token));
+            self.complain(format!("{token} shows a card number"));
         }
-        let Some(result) = view.result else {
-            if self.ended.contains(&(who.to_owned(), view.token.clone())) {
-                self.complain(format!(
-                    "{who} was told that {} is {:?}, and then that it is open",
-                    view.token, self.told[&view.token]
-                ));
+        let Some(ending) = ending else {
+            if self.ended.contains(&(who.to_owned(), token.clone())) {
+                let told = self.told[token];
+                self.complain(format!("{who} was told that {token} is {told:?}, and then that it is open"));
             }
             return;
         };
-        self.ended.insert((who.to_owned(), view.token.clone()));
-        let ending = (result, view.amount_approved);
-        match self.told.insert(view.token.clone(), ending) {
+        self.ended.insert((who.to_owned(), token.clone()));
+        match self.told.insert(token.clone(), ending) {
             Some(before) if before != ending => {
-                self.complain(format!("{} was told {before:?} and then {ending:?}", view.token));
+                self.complain(format!("{token} was told {before:?} and then {ending:?}"));
             }
             _ => {}
         }

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::books::Books;
 use crate::network::Network;
-use crate::people::{Customers, Register, lock};
+use crate::people::{Customers, Register, lock, note};
 use crate::random::Random;
 use crate::trouble::{Trouble, Troubles};
 
@@ -70,7 +70,7 @@ impl Bus {
     fn hear(&self) {
         while let Ok(change) = lock(&self.changes).try_recv() {
             if let Change::Transaction(view) = change {
-                lock(&self.books).saw("the bus", &view);
+                note(&self.books, "the bus", &view);
             }
         }
     }

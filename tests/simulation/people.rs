@@ -6,7 +6,7 @@ use std::time::Duration;
 use emv::fields::Amount;
 use tender_sim::card::Card;
 use tenderd::reader::simulated::{FieldOfReader, SimulatedCard};
-use tenderd::terminal::{Currency, Request, Terminal, TransactionType};
+use tenderd::terminal::{Currency, Request, Terminal, TransactionType, TransactionView};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -19,6 +19,12 @@ const AMOUNTS: [u32; 10] = [1250, 990, 1251, 905, 1410, 4999, 4951, 6600, 6610, 
 
 pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().expect("a panic ends the run")
+}
+
+/// Notes what somebody was shown.
+pub(crate) fn note(books: &Mutex<Books>, who: &str, view: &TransactionView) {
+    let ending = view.result.map(|result| (result, view.amount_approved));
+    lock(books).saw(who, &view.token, ending, &format!("{view:?}"));
 }
 
 /// A register app.
@@ -82,7 +88,7 @@ impl Register {
     async fn ask(&mut self, request: &Request) {
         let patience = Duration::from_secs(5);
         if let Ok(Ok(view)) = timeout(patience, self.terminal.create(request.clone())).await {
-            lock(&self.books).saw(&self.name, &view);
+            note(&self.books, &self.name, &view);
         }
     }
 
@@ -93,7 +99,7 @@ impl Register {
         }
         match self.terminal.find(request.token.clone()).await {
             Ok(view) => {
-                lock(&self.books).saw(&self.name, &view);
+                note(&self.books, &self.name, &view);
                 view.result.is_some()
             }
             // It was never begun: a register begins it again, with the same token, or lets it be.

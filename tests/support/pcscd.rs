@@ -34,9 +34,8 @@ pub(crate) fn isolated(test: &str, body: impl FnOnce(&mut Pcscd)) {
         let _ = writeln!(io::stderr(), "skipped: {test}, because {reason}");
         return;
     }
-    if let Some(socket) = std::env::var_os(SOCKET_VARIABLE) {
-        let directory = Path::new(&socket).parent().expect("set below, to a file in a directory");
-        return body(&mut Pcscd::new(directory).expect("a directory of the test's own can be written"));
+    if let Some(mut pcscd) = own() {
+        return body(&mut pcscd);
     }
     let directory = tempfile::tempdir().expect("the temporary directory can be written");
     let output = Command::new(std::env::current_exe().expect("a running program has a path"))
@@ -53,6 +52,13 @@ pub(crate) fn isolated(test: &str, body: impl FnOnce(&mut Pcscd)) {
     );
 }
 
+/// The pcscd of this process, where [`SOCKET_VARIABLE`] says that it has one of its own. It is not started yet.
+pub(crate) fn own() -> Option<Pcscd> {
+    let socket = std::env::var_os(SOCKET_VARIABLE)?;
+    let directory = Path::new(&socket).parent().expect("it is a file in a directory");
+    Some(Pcscd::new(directory).expect("a directory of the test's own can be written"))
+}
+
 /// Why no pcscd of our own can be run here, if so.
 pub(crate) fn unavailable() -> Option<String> {
     if !Path::new(DRIVER).exists() {
@@ -66,7 +72,8 @@ pub(crate) fn unavailable() -> Option<String> {
         .then(|| "this user may not make a mount namespace: run as root, or allow user namespaces".into())
 }
 
-fn in_namespace(script: &str) -> Command {
+/// A shell with this script, root in namespaces of its own: what it mounts, nobody else sees.
+pub(crate) fn in_namespace(script: &str) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--user", "--map-root-user", "sh", "-e", "-c", script]);
     command

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tender_sim::acquirer::{Ledger, Rules};
 use tenderd::bus;
 use tokio::runtime::Runtime;
-use zbus::{Connection, OwnedObjectPath, OwnedVariant, Variant};
+use zbus::{Connection, DBusError as _, OwnedObjectPath, OwnedVariant, Variant};
 
 use crate::terminal::{Change, Readers, Terminal, eventually};
 
@@ -61,6 +61,8 @@ impl Register {
                 name: name.trim_start_matches("org.tenderd.Error.").to_owned(),
                 text: text.unwrap_or_default(),
             }),
+            // The bus itself says that tenderd is not there, or that it went before it answered.
+            Err(zbus::Error::FDO(error)) => Err(Refused { name: error.name().to_string(), text: error.to_string() }),
             Err(error) => panic!("{method}: {error}"),
         }
     }
