@@ -151,7 +151,6 @@ mod tests {
         }
     }
 
-    //= test A 8.1.1.3
     #[test]
     fn cash_belongs_to_a_cashback_and_to_nothing_else() {
         let minor = |minor| Some(Amount::new(minor).unwrap());

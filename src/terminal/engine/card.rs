@@ -234,3 +234,44 @@ pub(super) fn bcd_numeric(numeric: u16) -> [u8; 2] {
     let digit = |power: u16| (numeric / power % 10) as u8;
     [digit(1000) << 4 | digit(100), digit(10) << 4 | digit(1)]
 }
+
+#[cfg(test)]
+mod tests {
+    use emv::fields::Amount;
+
+    use super::*;
+    use crate::config::{Config, EXAMPLE};
+    use crate::terminal::testing::purchase;
+    use crate::terminal::{Currency, TransactionType};
+
+    //= test A 8.1.1.3
+    #[test]
+    fn kernels_see_the_amounts_the_type_and_the_local_time_of_what_was_asked_for() {
+        let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/sim/keys/test-ca.toml");
+        let text = EXAMPLE.replace("/usr/share/tenderd/keys/test-ca.toml", keys);
+        let config = Config::parse("example.toml".as_ref(), &text).unwrap();
+        let request = Request {
+            kind: TransactionType::Cashback,
+            amount: Amount::from(2500),
+            amount_other: Some(Amount::from(500)),
+            currency: Currency::from_alpha("USD").unwrap(),
+            ..purchase("t1")
+        };
+        let now = "2026-12-31T23:30:05Z".parse().unwrap();
+        let seen = tap_transaction(&request, 7, now, &config);
+        let local = config.time_zone.to_datetime(now);
+        let expected = TapTransaction {
+            amount_authorised: Some(Amount::from(2500)),
+            amount_other: Some(Amount::from(500)),
+            currency: [0x08, 0x40],
+            currency_exponent: 2,
+            transaction_type: 0x09,
+            date: Date::new(local.year() as u16, local.month() as u8, local.day() as u8).unwrap(),
+            time: [(local.hour() / 10 * 16 + local.hour() % 10) as u8, 0x30, 0x05],
+            sequence_counter: 7,
+        };
+        assert_eq!(seen, expected);
+        let without_cash = tap_transaction(&purchase("t2"), 8, now, &config);
+        assert_eq!((without_cash.amount_other, without_cash.transaction_type), (Some(Amount::ZERO), 0x00));
+    }
+}
