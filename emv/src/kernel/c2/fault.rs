@@ -319,7 +319,7 @@ impl Fault {
 
 impl Context {
     /// Ends the transaction as the book says for this fault.
-    //= C-2 S1.8, S3.90, S910.50-53
+    //= C-2 S1.8, S3.90, S910.50-53, S11.90, S11.93-95
     pub(super) fn fail(&mut self, fault: Fault) -> State {
         let Ruling { rule, ending, l2 } = fault.ruling();
         self.record(Event::CardFault(rule));
@@ -357,7 +357,7 @@ impl Context {
         outcome.cvm = self.cvm;
         outcome.receipt = self.receipt;
         outcome.field_off = self.field_off.filter(|_| ending != Ending::SelectNext);
-        //= C-2 S9.6-8, S910.51-53
+        //= C-2 S9.6-8, S910.51-53, S11.101-102, S910.61-62
         if is_answer_invalid && data_storage::writes(self) {
             outcome.data_record = Some(outcome::data_record(self));
         }

@@ -44,26 +44,26 @@ impl GenerateAcResponse {
         if let Some(record) = context.torn_temp_record.clone() {
             context.change_torn_log(TornChange::Settled(record));
         }
-        //= C-2 S9.16-17
+        //= C-2 S9.16-17, S11.6-7
         if !response.status.is_success() {
             return Err(Fault::GenerateAcRefused(response.status));
         }
-        //= C-2 S9.18-20
+        //= C-2 S9.18-20, S11.8-10
         store(&response, context).map_err(|_| Fault::GenerateAcMalformed)?;
         self.answered(response.data, context)
     }
 
     /// The response to GENERATE AC or RECOVER AC was stored; `response` are its data.
     pub(super) fn answered(self, response: &[u8], context: &mut Context) -> Result<State, Fault> {
-        //= C-2 S9.21-22
+        //= C-2 S9.21-22, S11.18-19
         let cid = context.read::<CryptogramInformationData>(dict::CRYPTOGRAM_INFORMATION_DATA).and_then(Result::ok);
         let cid = cid.filter(|_| context.database.value(dict::ATC).is_some()).ok_or(Fault::GenerateAcDataMissing)?;
-        //= C-2 S9.23-24
+        //= C-2 S9.23-24, S11.20-21
         if !is_at_most(cid.cryptogram_type(), self.parameter.cryptogram_type()) {
             return Err(Fault::CryptogramTypeWrong);
         }
         let answered = Answered { asked: self, cid };
-        //= C-2 S9.25
+        //= C-2 S9.25, S11.22
         if balance::is_wanted(dict::BALANCE_READ_AFTER_GEN_AC, context) {
             let response = Zeroizing::new(response.to_vec());
             return Ok(BalanceAfter { answered, response }.ask(context));
@@ -82,7 +82,7 @@ pub(super) struct Answered {
 impl Answered {
     /// The balance was read, where it is read after GENERATE AC; `response` are the data of the answer.
     pub(super) fn go_on(self, response: &[u8], context: &mut Context) -> Result<State, Fault> {
-        //= C-2 S9.26-27
+        //= C-2 S9.26-27, S11.23-24
         if context.exchange.to_write_after.is_empty() {
             context.show(UiRequest::new(MessageId::ClearDisplay, Status::CardReadSuccessfully));
         }

@@ -11,7 +11,7 @@ use crate::dict;
 use crate::fields::{RelayResistance, Track2};
 
 /// Writes the result of relay resistance into Track 2 Equivalent Data, if there are both.
-//= C-2 S910.38-39
+//= C-2 S910.38-39, S11.78-79
 pub(super) fn write(context: &mut Context) {
     if context.tvr().relay_resistance() != RelayResistance::Performed {
         return;

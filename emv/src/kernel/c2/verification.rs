@@ -23,7 +23,7 @@ pub(super) fn verify(
     response: &[u8],
     context: &mut Context,
 ) -> Result<State, Fault> {
-    //= C-2 S9.28
+    //= C-2 S9.28, S11.25
     if context.database.value(dict::SIGNED_DYNAMIC_APPLICATION_DATA).is_some() {
         with_cda(state.static_data.unwrap_or_default(), response, context)?;
     } else {
@@ -33,7 +33,7 @@ pub(super) fn verify(
 }
 
 /// There is a signature: it must verify.
-//= C-2 S910.1-4, S910.7
+//= C-2 S910.1-4, S910.7, S11.40-43, S11.46
 fn with_cda(static_data: StaticData, response: &[u8], context: &mut Context) -> Result<(), Fault> {
     let verified = verify_cda(&static_data, response, context);
     context.record(Event::OfflineDataAuthentication {
@@ -91,7 +91,7 @@ fn verify_relay_resistance(signed: &CombinedDynamicData, context: &Context) -> R
 
 /// There is no signature: one that was asked for must be there; only a refusal may lack it, where no stored
 /// data were read.
-//= C-2 S910.30-31, S910.32-37
+//= C-2 S910.30-31, S910.32-37, S11.70-71, S11.72-77
 fn without_cda(
     cid: CryptogramInformationData,
     parameter: ReferenceControlParameter,
@@ -113,7 +113,7 @@ fn without_cda(
 }
 
 /// The cryptogram counts.
-//= C-2 S910.70-71
+//= C-2 S910.70-71, S11.110-121
 fn valid(cryptogram: CryptogramType, context: &mut Context) -> State {
     let interaction = context
         .read::<PosCardholderInteractionInformation>(dict::POS_CARDHOLDER_INTERACTION_INFORMATION)

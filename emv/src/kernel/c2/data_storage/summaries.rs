@@ -48,7 +48,7 @@ pub(in crate::kernel::c2) fn check(context: &mut Context) -> Result<(), Fault> {
 
 /// What was read is what the card stores; and, where a torn transaction may have written, what that one
 /// read.
-//= C-2 S910.8-12, S11.47-49
+//= C-2 S910.8-12, S11.47-49, S11.50-53
 fn check_read(context: &Context) -> Result<(), Fault> {
     let read = context.database.value(dict::DS_SUMMARY_1);
     let torn = context.torn_temp_record.as_ref().filter(|record| record.wrote_data());
@@ -61,7 +61,7 @@ fn check_read(context: &Context) -> Result<(), Fault> {
 
 /// Whether what the card stores is now another: it wrote. Where it did not, the terminal may want to
 /// stop.
-//= C-2 S910.13-19
+//= C-2 S910.13-19, S11.54-61
 fn check_written(context: &Context) -> Result<bool, Fault> {
     let after = context.database.value(dict::DS_SUMMARY_3).ok_or(Fault::DsSummaryMissing)?;
     if context.database.value(dict::DS_SUMMARY_2) != Some(after) {
