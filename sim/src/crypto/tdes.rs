@@ -50,6 +50,13 @@ impl Key {
         block.0
     }
 
+    /// Decrypts one block.
+    pub(super) fn decrypt(&self, block: [u8; 8]) -> [u8; 8] {
+        let mut block = Array(block);
+        TdesEde2::new(&Array(self.0)).decrypt_block(&mut block);
+        block.0
+    }
+
     /// The MAC of a message, 8 bytes (ISO/IEC 9797-1, MAC algorithm 3 with DES): CBC with the left
     /// half of the key, and the last block once more through the right half and the left.
     pub fn mac(&self, message: &[u8], padding: Padding) -> [u8; 8] {
