@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use tender_sim::card::{Card, Personality};
 use tokio::sync::mpsc;
 
-use crate::config::Config;
+use crate::config::{AcquirerKeys, Config};
 use crate::reader::pcsc::{self, PcscReaders};
 use crate::reader::simulated::SimulatedReader;
 use crate::reader::{Clock, Event};
 use crate::terminal::{Change, Engine, Inputs, StartError, Status, Terminal};
-use crate::upstream::Host;
+use crate::upstream::{Host, MacKeys};
 
 /// A running daemon, without its face on the bus.
 #[derive(Debug)]
@@ -39,8 +39,9 @@ pub enum DaemonError {
 ///
 /// # Errors
 /// See [`DaemonError`].
-pub fn start(config: Arc<Config>) -> Result<Daemon, DaemonError> {
-    let host = Host::start(config.host.clone(), config.card_acceptor.clone());
+pub fn start(config: Arc<Config>, keys: AcquirerKeys) -> Result<Daemon, DaemonError> {
+    let mac_keys = keys.mac.map_or(MacKeys::None, |key| MacKeys::Configured(Arc::new(key)));
+    let host = Host::start_with_keys(config.host.clone(), config.card_acceptor.clone(), mac_keys);
     let (events, readers) = mpsc::unbounded_channel();
     let (changes_in, changes) = mpsc::unbounded_channel();
     let clock = Clock::start();

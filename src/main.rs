@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use tenderd::bus::{self, Bus};
-use tenderd::config::Config;
+use tenderd::config::{AcquirerKeys, Config};
 use tenderd::daemon;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
@@ -43,13 +43,13 @@ fn main() -> ExitCode {
     tracing_subscriber::registry().with(to_stderr).with(log_filter()).init();
     // Keys that can't be read are found now, and not at the till.
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let readable = |config: Config| {
-        config.acquirer_keys.read(credentials.as_deref())?;
+    let with_keys = |config: Config| {
+        let keys = config.acquirer_keys.read(credentials.as_deref())?;
         config.acquirer_keys.check_used()?;
-        Ok(config)
+        Ok((Arc::new(config), keys))
     };
-    let config = match Config::load(&arguments.config).and_then(readable) {
-        Ok(config) => Arc::new(config),
+    let (config, keys) = match Config::load(&arguments.config).and_then(with_keys) {
+        Ok(read) => read,
         Err(error) => {
             eprintln!("tenderd: {error}");
             return ExitCode::from(2);
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(run(config, bus)),
+        Ok(runtime) => runtime.block_on(run(config, keys, bus)),
         Err(error) => Err(error.into()),
     };
     match ended {
@@ -84,10 +84,10 @@ fn log_filter() -> Targets {
     }
 }
 
-async fn run(config: Arc<Config>, bus: Bus) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(config: Arc<Config>, keys: AcquirerKeys, bus: Bus) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let daemon = daemon::start(config)?;
+    let daemon = daemon::start(config, keys)?;
     let terminal = daemon.terminal.clone();
     let ready = || tracing::info!("ready: org.tenderd is on the bus");
     tokio::select! {

@@ -5,12 +5,16 @@ mod chip_data;
 #[path = "support/upstream.rs"]
 mod upstream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tender_sim::acquirer::{Acquirer, Cryptogram, Rules, WireFormat};
+use tender_sim::acquirer::{Acquirer, Cryptogram, Desk, Rules, WireFormat};
+use tender_sim::crypto::MessageMac;
+use tenderd::keys::MacKey;
+use tenderd::upstream::iso8583::MacError;
 use tenderd::upstream::{
-    Advice, AuthorisationRequest, Decision, Host, HostError, NetworkPurpose, NetworkRequest, NoAnswer, NotSent,
-    OnReversal, Reversal,
+    Advice, AuthorisationRequest, Decision, Host, HostError, MacKeys, NetworkPurpose, NetworkRequest, NoAnswer,
+    NotSent, OnReversal, Reversal,
 };
 use upstream::{acceptor, chip_sale, config, reversal, sale};
 
@@ -87,6 +91,59 @@ async fn whatever_becomes_of_an_answer_no_money_stays_that_the_terminal_does_not
         assert!(host.authorise(&sale(3, 700)).await.unwrap().decision.is_approved(), "{delivery}");
         assert_eq!(acquirer.ledger().total(), 700, "{delivery}");
     }
+}
+
+/// An acquirer that wants MACs, and a host link with the key for them.
+fn with_macs(dialect: &str, algorithm: &str, rules: &str, key: [u8; 16]) -> (Acquirer, Host) {
+    let format = WireFormat::named(dialect).unwrap();
+    let mac = MessageMac::named(algorithm, *b"0123456789ABCDEF").unwrap();
+    let desk = Desk::new(format, Rules::parse(rules).unwrap()).with_mac(mac);
+    let acquirer = Acquirer::open("127.0.0.1:0", desk).unwrap();
+    let settings = format!(
+        "response_timeout_ms = 500\n[dialect]\npreset = '{dialect}'\n\
+         mac = {{ algorithm = '{algorithm}', key = 'configured' }}"
+    );
+    let config = config(acquirer.address(), &settings);
+    let key = MacKey::new(config.dialect.mac.as_ref().unwrap().algorithm, &key).unwrap();
+    let host = Host::start_with_keys(config, acceptor(), MacKeys::Configured(Arc::new(key)));
+    (acquirer, host)
+}
+
+#[tokio::test]
+async fn what_carries_a_mac_is_booked_in_every_dialect() {
+    for dialect in ["ascii", "ascii-binary", "bcd", "iso-1993"] {
+        for algorithm in ["retail-padding-1", "retail-padding-2", "aes-cmac"] {
+            let (acquirer, host) = with_macs(dialect, algorithm, "", *b"0123456789ABCDEF");
+            let (first, second, offline) = (sale(1, 1250), sale(3, 700), sale(5, 300));
+            assert_eq!(host.authorise(&first).await.unwrap().decision, Decision::Approved, "{dialect} {algorithm}");
+            assert!(host.authorise(&second).await.unwrap().decision.is_approved());
+            assert_eq!(host.reverse(&reversal(&second)).await.unwrap().says, OnReversal::Settles);
+            let advice = Advice { request: offline, is_repeat: false };
+            assert!(host.advise(&advice).await.unwrap().is_taken, "{dialect} {algorithm}");
+            let ledger = acquirer.ledger();
+            assert_eq!((ledger.total(), ledger.reversals, ledger.unauthenticated), (1550, 1, 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_a_wrong_mac_or_none_is_reversed() {
+    for (delivery, error) in [("wrong-mac", MacError::Wrong), ("no-mac", MacError::Missing)] {
+        let rules = format!("[[rule]]\nthen.delivery = '{delivery}'");
+        let (acquirer, host) = with_macs("bcd", "retail-padding-2", &rules, *b"0123456789ABCDEF");
+        assert_eq!(in_doubt(&host, &sale(1, 1250)).await, NoAnswer::NotAuthentic(error).into());
+        let ledger = acquirer.ledger();
+        assert_eq!((ledger.entries[0].approved, ledger.total()), (1250, 0), "{delivery}");
+    }
+}
+
+#[tokio::test]
+async fn an_acquirer_books_nothing_whose_mac_is_wrong() {
+    let (acquirer, host) = with_macs("bcd", "aes-cmac", "", *b"another 16 bytes");
+    let error = host.authorise(&sale(1, 1250)).await.unwrap_err();
+    assert_eq!(error, NoAnswer::NotAuthentic(MacError::Wrong).into(), "its refusal has a MAC of its own key");
+    let ledger = acquirer.ledger();
+    assert_eq!((ledger.entries.len(), ledger.unauthenticated), (0, 1));
 }
 
 #[tokio::test]

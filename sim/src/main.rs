@@ -9,8 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use tender_sim::acquirer::{Acquirer, Rules, WireFormat};
+use tender_sim::acquirer::{Acquirer, Desk, Rules, WireFormat};
 use tender_sim::card::{Card, Personality, PersonalityError};
+use tender_sim::crypto::MessageMac;
 use tender_sim::vpcd::{self, Departure};
 
 /// The simulated counterparties of a terminal.
@@ -59,9 +60,17 @@ struct AcquirerArguments {
     /// Expect a TPDU before each message, and answer with one
     #[arg(long)]
     tpdu: bool,
-    /// A file of rules; without it, the last two digits of the amount decide
+    /// A file of rules; without it, the last two digits of the amount decide: 51 declines, 93 and 94 answer without a MAC
+    /// and with a wrong one, 96 does not answer at all
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// Expect message authentication codes in fields 64 and 128, and answer with them; requests with a wrong one are
+    /// refused and not booked: retail-padding-1, retail-padding-2 or aes-cmac
+    #[arg(long, value_name = "ALGORITHM", requires = "mac_key", value_parser = MessageMac::NAMES)]
+    mac: Option<String>,
+    /// The key of those codes: 32 hexadecimal digits
+    #[arg(long, value_name = "HEX", requires = "mac", value_parser = mac_key)]
+    mac_key: Option<[u8; 16]>,
 }
 
 fn main() -> ExitCode {
@@ -113,12 +122,25 @@ fn personality(name: &str) -> Result<Personality, PersonalityError> {
     if name.contains(['/', '.']) { Personality::load(Path::new(name)) } else { Personality::built_in(name) }
 }
 
+/// A key in hexadecimal digits.
+fn mac_key(text: &str) -> Result<[u8; 16], String> {
+    let is_key = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let key = u128::from_str_radix(text, 16).ok().filter(|_| is_key);
+    key.map(u128::to_be_bytes).ok_or_else(|| "32 hexadecimal digits are a key".to_owned())
+}
+
 /// Answers until it is ended from outside.
 fn acquirer(arguments: &AcquirerArguments) -> Result<(), Box<dyn Error>> {
     let format = arguments.dialect.with_header(&arguments.header).ok_or("no such length header")?;
     let format = if arguments.tpdu { format.with_tpdu() } else { format };
     let rules = arguments.rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
-    let acquirer = Acquirer::start(arguments.listen, format, rules)?;
+    let mac = arguments.mac.as_deref().zip(arguments.mac_key);
+    let desk = Desk::new(format, rules);
+    let desk = match mac.and_then(|(name, key)| MessageMac::named(name, key)) {
+        Some(mac) => desk.with_mac(mac),
+        None => desk,
+    };
+    let acquirer = Acquirer::open(arguments.listen, desk)?;
     println!("Listening at {}.", acquirer.address());
     loop {
         thread::park();

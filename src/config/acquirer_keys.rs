@@ -3,6 +3,7 @@
 //! That they are described well is checked with the rest of the configuration. They themselves are read when the daemon
 //! starts: nobody else can read them, and `tenderctl config check` has no need to.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 use super::file;
 use super::source::{ConfigError, Place, Source, hex};
 use crate::keys::{InitialKey, InitialKeyError, KeyPurpose, KeySource, MacAlgorithm, MacKey};
+use crate::upstream::iso8583::{Dialect, MacKeyOrigin};
 
 /// What the acquirer's keys are for, and where they are.
 #[derive(Debug, Default)]
@@ -54,12 +56,32 @@ pub(super) enum DukptScheme {
 }
 
 impl AcquirerKeySettings {
-    pub(super) fn check(source: &Source, keys: &file::Keys) -> Result<Self, ConfigError> {
-        let mac = keys.mac.as_ref().map(|mac| {
-            let table = mac.get_ref();
-            let place = source.place(mac.span());
-            setting(source, place, (&table.credential, &table.file), table.algorithm)
+    /// Holds the keys against what the dialect of the host, which stands at `host`, needs them for.
+    pub(super) fn check(
+        source: &Source,
+        keys: &file::Keys,
+        dialect: &Dialect,
+        host: Range<usize>,
+    ) -> Result<Self, ConfigError> {
+        let algorithm = dialect.mac.as_ref().map(|rule| match rule.key {
+            MacKeyOrigin::Configured => rule.algorithm,
         });
+        let mac = match (&keys.mac, algorithm) {
+            (Some(mac), Some(algorithm)) => {
+                let (table, place) = (mac.get_ref(), source.place(mac.span()));
+                Some(setting(source, place, (&table.credential, &table.file), algorithm)?)
+            }
+            (Some(mac), None) => {
+                let message = "the host's dialect has no MACs, so the key would protect nothing; leave it out, or give \
+                               the dialect a [mac] table";
+                return Err(source.error(mac.span(), message));
+            }
+            (None, Some(_)) => {
+                let message = "its dialect wants MACs with a key of the configuration: name it in [keys.mac]";
+                return Err(source.error(host, message));
+            }
+            (None, None) => None,
+        };
         let dukpt = keys.dukpt.as_ref().map(|dukpt| {
             let table = dukpt.get_ref();
             let place = source.place(dukpt.span());
@@ -76,24 +98,18 @@ impl AcquirerKeySettings {
             let place = source.place(protection.span());
             setting(source, place, (&table.credential, &table.file), ())
         });
-        Ok(AcquirerKeySettings {
-            mac: mac.transpose()?,
-            dukpt: dukpt.transpose()?,
-            protection: protection.transpose()?,
-        })
+        Ok(AcquirerKeySettings { mac, dukpt: dukpt.transpose()?, protection: protection.transpose()? })
     }
 
-    /// Refuses keys that would protect nothing: no message carries a MAC or encrypted card data yet.
+    /// Refuses an initial key, which would protect nothing: no message has keys of its own yet.
     ///
     /// # Errors
     /// If there is one.
     pub fn check_used(&self) -> Result<(), ConfigError> {
-        let places = [self.mac.as_ref().map(|mac| &mac.place), self.dukpt.as_ref().map(|dukpt| &dukpt.place)];
-        match places.into_iter().flatten().next() {
-            Some(place) => Err(place.error(
-                "this version sends no MAC and encrypts no card data for the acquirer, so the key would protect nothing; \
-                 leave it out",
-            )),
+        match &self.dukpt {
+            Some(dukpt) => Err(dukpt
+                .place
+                .error("this version derives no keys for messages, so the key would protect nothing; leave it out")),
             None => Ok(()),
         }
     }
@@ -176,14 +192,23 @@ mod tests {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         }
-        let example = EXAMPLE.replace("\"/usr/share/tenderd/keys/test-ca.toml\"", "");
         let path = folder.path().join("tenderd.toml");
-        let config = Config::parse(&path, &format!("{example}\n{lines}"));
+        let config = Config::parse(&path, &with_macs(lines));
         let keys = config.and_then(|config| config.acquirer_keys.read(Some(folder.path())));
         keys.map_err(|error| error.to_string().replace(&*folder.path().to_string_lossy(), ""))
     }
 
-    const MAC: &str = "[keys.mac]\nfile = 'mac.key'\nalgorithm = 'retail-padding-1'";
+    /// The example with these lines; where they name a key for MACs, with a dialect that has them.
+    fn with_macs(lines: &str) -> String {
+        let example = EXAMPLE.replace("\"/usr/share/tenderd/keys/test-ca.toml\"", "");
+        if !lines.contains("[keys.mac]") {
+            return format!("{example}\n{lines}");
+        }
+        let dialect = "dialect = { preset = 'bcd', mac = { algorithm = 'retail-padding-1', key = 'configured' } }";
+        format!("{}\n{lines}", example.replace("dialect = \"bcd\"", dialect))
+    }
+
+    const MAC: &str = "[keys.mac]\nfile = 'mac.key'";
     const DUKPT: &str = "[keys.dukpt]\ncredential = 'dukpt'\nscheme = 'aes'\nid = '1234567890123456'";
 
     #[test]
@@ -194,19 +219,26 @@ mod tests {
 
     #[test]
     fn a_key_that_would_protect_nothing_is_refused() {
-        let check = |lines: &str| {
-            let example = EXAMPLE.replace("\"/usr/share/tenderd/keys/test-ca.toml\"", "");
-            let config = Config::parse(Path::new("tenderd.toml"), &format!("{example}\n{lines}")).unwrap();
-            config.acquirer_keys.check_used().map_err(|error| error.to_string())
+        let check = |text: &str| {
+            let config = Config::parse(Path::new("tenderd.toml"), text)?;
+            config.acquirer_keys.check_used()
         };
-        assert_eq!(check(""), Ok(()));
-        for (lines, key) in [(MAC, "keys.mac"), (DUKPT, "keys.dukpt")] {
-            let error = check(lines).unwrap_err();
+        let without_macs = format!("{}\n{MAC}", with_macs(""));
+        for (text, key) in [(without_macs, "keys.mac"), (with_macs(DUKPT), "keys.dukpt")] {
+            let error = check(&text).unwrap_err().to_string();
             assert!(
                 error.starts_with("tenderd.toml:") && error.contains(key) && error.contains("leave it out"),
                 "{error}"
             );
         }
+        assert!(check(&with_macs(MAC)).is_ok());
+    }
+
+    #[test]
+    fn a_dialect_with_macs_needs_a_key_for_them() {
+        let without_key = with_macs(MAC).replace(MAC, "");
+        let error = Config::parse(Path::new("tenderd.toml"), &without_key).unwrap_err().to_string();
+        assert!(error.contains("host: its dialect wants MACs") && error.contains("[keys.mac]"), "{error}");
     }
 
     #[test]
@@ -232,12 +264,12 @@ mod tests {
     fn an_error_names_file_line_and_key_and_no_secret() {
         let key = "0123456789ABCDEFFEDCBA987654321";
         for (lines, message) in [
-            ("[keys.mac]\nalgorithm = 'aes-cmac'", "keys.mac: needs either `credential` or `file`"),
-            ("[keys.mac]\nalgorithm = 'aes-cmac'\nfile = 'a'\ncredential = 'a'", "keys.mac: needs either"),
-            ("[keys.mac]\nalgorithm = 'md5'\nfile = 'a'", "keys.mac.algorithm: unknown variant `md5`"),
-            ("[keys.mac]\nalgorithm = 'aes-cmac'\nfile = 'none'", "keys.mac: /none: No such file"),
-            ("[keys.mac]\nalgorithm = 'aes-cmac'\nfile = 'odd'", "keys.mac: /odd: neither hexadecimal digits nor"),
-            ("[keys.mac]\nalgorithm = 'aes-cmac'\nfile = 'short'", "keys.mac: a MAC key of 15 bytes; aes-cmac takes"),
+            ("[keys.mac]", "keys.mac: needs either `credential` or `file`"),
+            ("[keys.mac]\nfile = 'a'\ncredential = 'a'", "keys.mac: needs either"),
+            ("[keys.mac]\nalgorithm = 'aes-cmac'\nfile = 'a'", "unknown field `algorithm`"),
+            ("[keys.mac]\nfile = 'none'", "keys.mac: /none: No such file"),
+            ("[keys.mac]\nfile = 'odd'", "keys.mac: /odd: neither hexadecimal digits nor"),
+            ("[keys.mac]\nfile = 'short'", "keys.mac: a MAC key of 15 bytes; retail-padding-1 takes"),
             (&DUKPT.replace("6'", "'"), "keys.dukpt.id: `123456789012345`: not an even number of hex digits"),
             (&DUKPT.replace("3456'", "'"), "keys.dukpt.id: an Initial Key ID has 8 bytes, not 6"),
             (&DUKPT.replace("'aes'", "'tdes'"), "keys.dukpt.id: an initial key serial number has 10 bytes, not 8"),

@@ -8,7 +8,6 @@ use toml::Spanned;
 
 use super::Mode;
 use super::acquirer_keys::DukptScheme;
-use crate::keys::MacAlgorithm;
 use crate::upstream::HostSettings;
 
 #[derive(Debug, Deserialize)]
@@ -17,7 +16,7 @@ pub(super) struct File {
     pub(super) mode: Mode,
     pub(super) merchant: Merchant,
     pub(super) terminal: Terminal,
-    pub(super) host: HostSettings,
+    pub(super) host: Spanned<HostSettings>,
     pub(super) journal: Journal,
     pub(super) readers: Spanned<Readers>,
     pub(super) keys: Keys,
@@ -75,7 +74,7 @@ pub(super) struct Readers {
 #[serde(deny_unknown_fields)]
 pub(super) struct Keys {
     pub(super) files: Vec<Spanned<PathBuf>>,
-    pub(super) mac: Option<Spanned<MacKey>>,
+    pub(super) mac: Option<Spanned<SecretKey>>,
     pub(super) dukpt: Option<Spanned<DukptKey>>,
     pub(super) protection: Option<Spanned<SecretKey>>,
 }
@@ -86,15 +85,6 @@ pub(super) struct Keys {
 pub(super) struct SecretKey {
     pub(super) credential: Option<String>,
     pub(super) file: Option<PathBuf>,
-}
-
-/// A secret key for message MACs.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MacKey {
-    pub(super) credential: Option<String>,
-    pub(super) file: Option<PathBuf>,
-    pub(super) algorithm: MacAlgorithm,
 }
 
 /// An initial key of DUKPT.

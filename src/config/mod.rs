@@ -141,7 +141,8 @@ impl Config {
 
     fn read(source: &Source) -> Result<Self, ConfigError> {
         let file: file::File = source.deserialise()?;
-        let host = file.host.check(&source.relative(Path::new("")));
+        let host_at = file.host.span();
+        let host = file.host.into_inner().check(&source.relative(Path::new("")));
         let host = host.map_err(|(at, error)| source.error(at, error))?;
         let terminal = &file.terminal;
         let merchant = &file.merchant;
@@ -201,7 +202,7 @@ impl Config {
             let (least, most) = (CARD_TIMEOUT_S.start(), CARD_TIMEOUT_S.end());
             return Err(source.error(terminal.card_timeout_s.span(), format!("must be {least} to {most} seconds")));
         }
-        let acquirer_keys = AcquirerKeySettings::check(source, &file.keys)?;
+        let acquirer_keys = AcquirerKeySettings::check(source, &file.keys, &host.dialect, host_at)?;
         let (ca_keys, revoked) = keys::load(source, &file.keys, file.mode)?;
         if file.schemes.get_ref().is_empty() {
             return Err(source.error(file.schemes.span(), "without a [[scheme]] no card is accepted"));

@@ -11,7 +11,7 @@ use super::{Failure, Output, Style};
 use crate::terminal::Hex;
 use crate::upstream::iso8583::field::{self, Content};
 use crate::upstream::iso8583::{
-    Dialect, DialectSettings, ELEMENTS, Element, Examined, Message, SHIPPED, Shipped, examine,
+    Dialect, DialectSettings, ELEMENTS, Element, Examined, MacRule, Message, SHIPPED, Shipped, examine,
 };
 
 /// What to do with a dialect.
@@ -125,7 +125,12 @@ fn messages(dialect: &Dialect) -> Value {
             let element = || json!({ "element": dialect.elements.get(&number).map(Element::to_string) });
             fields.insert(number.to_string(), constant.unwrap_or_else(element));
         }
-        let types = json!({ "type": layout.mti.to_string(), "repeat": layout.repeat.to_string(), "fields": fields });
+        let types = json!({
+            "type": layout.mti.to_string(),
+            "repeat": layout.repeat.to_string(),
+            "fields": fields,
+            "mac": dialect.mac.as_ref().filter(|rule| rule.messages.contains(purpose)).map(|rule| rule.algorithm.name()),
+        });
         (purpose.to_string(), types)
     });
     messages.collect::<serde_json::Map<_, _>>().into()
@@ -142,6 +147,10 @@ fn print(dialect: &Dialect, output: &Output) {
                 None => dialect.elements.get(&number).map(Element::to_string).unwrap_or_default(),
             };
             output.line(&format!("  {number:>3}  {format:<10} {content}"));
+        }
+        if let Some(rule) = dialect.mac.as_ref().filter(|rule| rule.messages.contains(purpose)) {
+            let MacRule { algorithm, length, .. } = rule;
+            output.line(&format!("  MAC  b{length:<9} {algorithm}, in field 64 or 128; its answer has one too"));
         }
     }
 }

@@ -99,7 +99,7 @@ impl MacKey {
     /// How many bytes a MAC has: as many as fields 64 and 128.
     pub const MAC_LENGTH: usize = 8;
     /// How many bytes of a MAC there must be at least to tell anything: half of it (ANSI X9.19).
-    const SHORTEST: usize = 4;
+    pub const SHORTEST: usize = 4;
 
     /// A key for this algorithm, from its bytes in clear.
     ///

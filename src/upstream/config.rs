@@ -11,7 +11,9 @@ use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 
 use super::facts::Facts;
-use super::iso8583::{Dialect, DialectSettings, EncodeError, InvalidDialect, Layout, Message, Purpose, field};
+use super::iso8583::{
+    Dialect, DialectSettings, EncodeError, InvalidDialect, Layout, MAC_FIELDS, Message, Purpose, field,
+};
 use crate::terminal::{Acceptor, TransactionType};
 
 /// The host: how to reach it, and how it wants its messages.
@@ -116,7 +118,8 @@ impl TryFrom<HostSettings> for HostConfig {
 fn constants(settings: BTreeMap<String, String>, dialect: &Dialect) -> Result<BTreeMap<u8, String>, InvalidRule> {
     let constant = |(number, value): (String, String)| {
         let number = field::number(&number)?;
-        if dialect.elements.get(&number).is_some_and(|element| element.is_never_constant()) {
+        let is_mac = dialect.mac.is_some() && MAC_FIELDS.contains(&number);
+        if is_mac || dialect.elements.get(&number).is_some_and(|element| element.is_never_constant()) {
             return Err(InvalidRule::Constant(number));
         }
         dialect.fits(number, &value)?;

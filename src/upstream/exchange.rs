@@ -1,20 +1,22 @@
 //! Which answer belongs to which request. No clock and no socket: bytes and times come in, bytes and outcomes go out.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use zeroize::Zeroizing;
 
 use super::answer::Answered;
 use super::failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
-use super::iso8583::{Dialect, Element, FrameError, Framer, Message, Mti, decode, encode};
+use super::iso8583::{Dialect, Element, FrameError, Framer, Message, Mti, check_mac, decode, encode, encode_with_mac};
 use super::response_code::Action;
+use crate::keys::MacKey;
 use crate::terminal::Stan;
 
 /// What must be ours in every answer that has it.
 const ALWAYS_ECHOED: [Element; 2] = [Element::TerminalId, Element::Currency];
 
 /// What an answer must hold to be the answer to a request: what the request held.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Expected {
     /// The type.
     mti: Mti,
@@ -24,11 +26,13 @@ pub(super) struct Expected {
     echoed: Vec<(u8, String)>,
     /// The amount: where the answer has it, it must be ours; in a partial approval, at most ours.
     amount: Option<u64>,
+    /// The key of its MAC, where request and answer have one.
+    mac_key: Option<Arc<MacKey>>,
 }
 
 impl Expected {
-    /// What answers `request`, which has this STAN, in this dialect.
-    pub(super) fn to(request: &Message, stan: Stan, dialect: &Dialect) -> Self {
+    /// What answers `request`, which has this STAN, in this dialect; with a MAC under this key, if there is one.
+    pub(super) fn to(request: &Message, stan: Stan, mac_key: Option<Arc<MacKey>>, dialect: &Dialect) -> Self {
         let ours = |number: u8| Some((number, request.text(number)?.to_owned()));
         let always = ALWAYS_ECHOED.iter().filter_map(|element| dialect.field_of(*element));
         Self {
@@ -36,12 +40,23 @@ impl Expected {
             stan,
             echoed: always.chain(dialect.echo.iter().copied()).filter_map(ours).collect(),
             amount: Answered::new(request, dialect).number(Element::Amount),
+            mac_key,
         }
+    }
+
+    /// Why a message of the expected type, which was read from these bytes, does not count as the answer; nothing where
+    /// it does.
+    fn disagreement(&self, message: &Message, bytes: &[u8], dialect: &Dialect) -> Option<NoAnswer> {
+        let other = self.foreign_field(message, dialect).map(NoAnswer::Mismatched);
+        other.or_else(|| {
+            let (rule, key) = (dialect.mac.as_ref()?, self.mac_key.as_ref()?);
+            check_mac(bytes, message, dialect, rule, key).err().map(NoAnswer::NotAuthentic)
+        })
     }
 
     /// The first field by which a message of the expected type answers another request; nothing where it answers this
     /// one.
-    fn disagreement(&self, message: &Message, dialect: &Dialect) -> Option<u8> {
+    fn foreign_field(&self, message: &Message, dialect: &Dialect) -> Option<u8> {
         let answer = Answered::new(message, dialect);
         if answer.number(Element::Stan) != Some(self.stan.number().into()) {
             return dialect.field_of(Element::Stan);
@@ -65,8 +80,8 @@ pub(super) type Ended<T> = (T, Result<Message, HostError>);
 struct Waiting<T> {
     expected: Expected,
     deadline: Instant,
-    /// The field by which the last message that might have been the answer was another's.
-    mismatch: Option<u8>,
+    /// Why the last message that might have been the answer was none.
+    mismatch: Option<NoAnswer>,
     token: T,
 }
 
@@ -88,12 +103,12 @@ impl<T: Clone> Exchange<T> {
         Self { dialect, framer, waiting: Vec::new(), overdue: Vec::new() }
     }
 
-    /// What answers `request`, which has this STAN.
-    pub(super) fn expected(&self, request: &Message, stan: Stan) -> Expected {
-        Expected::to(request, stan, &self.dialect)
+    /// What answers `request`, which has this STAN, and a MAC under this key, if there is one.
+    pub(super) fn expected(&self, request: &Message, stan: Stan, mac_key: Option<Arc<MacKey>>) -> Expected {
+        Expected::to(request, stan, mac_key, &self.dialect)
     }
 
-    /// The bytes to send for `message`.
+    /// The bytes to send for `message`, with a MAC where its answer must have one.
     ///
     /// # Errors
     /// If it can't be written, or a request with the same answer type and STAN waits.
@@ -103,7 +118,11 @@ impl<T: Clone> Exchange<T> {
         if self.waiting.iter().any(is_same) {
             return Err(NotSent::StanInUse(expected.stan));
         }
-        Ok(self.framer.frame(&encode(message, &self.dialect)?)?)
+        let bytes = match self.dialect.mac.as_ref().zip(expected.mac_key.as_ref()) {
+            Some((rule, key)) => encode_with_mac(message, &self.dialect, rule, key)?,
+            None => encode(message, &self.dialect)?,
+        };
+        Ok(self.framer.frame(&bytes)?)
     }
 
     /// The request of `token` has been sent, and waits for its answer until `deadline`.
@@ -113,7 +132,7 @@ impl<T: Clone> Exchange<T> {
 
     /// Bytes arrived: which requests do they end?
     ///
-    /// A message that answers none of them is logged and dropped; a request that it might have been meant for remembers
+    /// A message that answers none of them, or has not the MAC that it must have, is logged and dropped; a request that it might have been meant for remembers
     /// it, and says so when its time is over. One that is no message at all ends the request that waits alone; where
     /// several wait, nobody can say whose it was, and each waits on. The answer to a request whose time is over is given
     /// once more for that.
@@ -127,7 +146,7 @@ impl<T: Clone> Exchange<T> {
 
     fn received_frame(&mut self, frame: &[u8]) -> Option<Ended<T>> {
         match decode(frame, &self.dialect) {
-            Ok(message) => self.received_message(message),
+            Ok(message) => self.received_message(message, frame),
             Err(error) => {
                 tracing::warn!(%error, bytes = frame.len(), "an answer is malformed");
                 let alone = if self.waiting.len() == 1 { self.waiting.pop() } else { None };
@@ -136,9 +155,9 @@ impl<T: Clone> Exchange<T> {
         }
     }
 
-    fn received_message(&mut self, message: Message) -> Option<Ended<T>> {
+    fn received_message(&mut self, message: Message, bytes: &[u8]) -> Option<Ended<T>> {
         let answers = |expected: &Expected| {
-            message.mti == expected.mti && expected.disagreement(&message, &self.dialect).is_none()
+            message.mti == expected.mti && expected.disagreement(&message, bytes, &self.dialect).is_none()
         };
         if let Some(index) = self.waiting.iter().position(|waiting| answers(&waiting.expected)) {
             return Some((self.waiting.remove(index).token, Ok(message)));
@@ -150,9 +169,9 @@ impl<T: Clone> Exchange<T> {
         let is_alone = self.waiting.len() == 1;
         let stan_field = self.dialect.field_of(Element::Stan);
         for waiting in self.waiting.iter_mut().filter(|waiting| waiting.expected.mti == message.mti) {
-            match waiting.expected.disagreement(&message, &self.dialect) {
-                field if field == stan_field && !is_alone => {}
-                field => waiting.mismatch = field,
+            match waiting.expected.disagreement(&message, bytes, &self.dialect) {
+                Some(NoAnswer::Mismatched(field)) if Some(field) == stan_field && !is_alone => {}
+                why => waiting.mismatch = why,
             }
         }
         None
@@ -167,7 +186,7 @@ impl<T: Clone> Exchange<T> {
     pub(super) fn expired(&mut self, now: Instant) -> Vec<Ended<T>> {
         let mut ended = Vec::new();
         for waiting in self.waiting.extract_if(.., |waiting| waiting.deadline <= now) {
-            let why = waiting.mismatch.map_or(NoAnswer::TimedOut, NoAnswer::Mismatched);
+            let why = waiting.mismatch.unwrap_or(NoAnswer::TimedOut);
             ended.push((waiting.token.clone(), Err(why.into())));
             self.overdue.push((waiting.expected, waiting.token));
         }
@@ -197,11 +216,14 @@ mod tests {
     use super::super::authorisation::tests::request;
     use super::super::config::HostConfig;
     use super::super::config::tests::{acceptor, config};
+    use super::super::iso8583::MacError;
     use super::*;
+    use crate::keys::MacAlgorithm;
 
     struct Link {
         config: HostConfig,
         exchange: Exchange<u32>,
+        mac_key: Option<Arc<MacKey>>,
         start: Instant,
     }
 
@@ -211,13 +233,15 @@ mod tests {
         }
 
         fn configured(config: HostConfig) -> Self {
-            Self { exchange: Exchange::new(config.dialect.clone(), 500), config, start: Instant::now() }
+            let algorithm = config.dialect.mac.as_ref().map(|rule| rule.algorithm);
+            let mac_key = algorithm.map(|algorithm| Arc::new(MacKey::new(algorithm, b"sixteen bytes: a").unwrap()));
+            Self { exchange: Exchange::new(config.dialect.clone(), 500), config, mac_key, start: Instant::now() }
         }
 
         /// Sends the request with this STAN; it waits for `stan` seconds.
         fn send(&mut self, stan: u32) {
             let message = request(stan).to_message(&self.config, &acceptor());
-            let expected = self.exchange.expected(&message, request(stan).stan);
+            let expected = self.exchange.expected(&message, request(stan).stan, self.mac_key.clone());
             self.exchange.frame(&message, &expected).unwrap();
             self.exchange.sent(expected, self.at(stan), stan);
         }
@@ -341,6 +365,39 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_without_the_right_mac_is_none() {
+        let mac = "[dialect]\npreset = 'bcd'\nmac = { algorithm = 'retail-padding-1', key = 'configured' }";
+        let settings = format!("address = 'localhost:8583'\n{mac}");
+        let sealed = |link: &Link, message: &Message, key: &MacKey| {
+            let (dialect, rule) = (&link.config.dialect, link.config.dialect.mac.as_ref().unwrap());
+            let body = encode_with_mac(message, dialect, rule, key).unwrap();
+            Framer::new(dialect.header, None, 500).frame(&body).unwrap().to_vec()
+        };
+        let mut link = Link::configured(toml::from_str(&settings).unwrap());
+        let key = link.mac_key.clone().unwrap();
+        link.send(1);
+        assert_eq!(link.receive(&approval(1)), [], "it has no MAC");
+        assert_eq!(link.exchange.expired(link.at(1)), [(1, Err(NoAnswer::NotAuthentic(MacError::Missing).into()))]);
+        link.send(2);
+        let other = MacKey::new(MacAlgorithm::RetailPadding1, b"another key of 1").unwrap();
+        for frame in [sealed(&link, &approval(2), &other), sealed(&link, &approval(1), &other)] {
+            assert_eq!(link.exchange.received(&frame), Ok(vec![]));
+        }
+        let mut changed = sealed(&link, &approval(2), &key);
+        let digit = changed.iter().position(|byte| *byte == 0x12).unwrap();
+        changed[digit] = 0x11;
+        assert_eq!(link.exchange.received(&changed), Ok(vec![]), "somebody has made it 11.50");
+        let frame = sealed(&link, &approval(2), &key);
+        assert_eq!(link.exchange.received(&frame).map(|ended| ended.len()), Ok(1), "the request has kept waiting");
+        let late = sealed(&link, &approval(1), &key);
+        assert_eq!(link.exchange.received(&late).map(|ended| ended.len()), Ok(1), "a late one is believed by its MAC");
+        link.send(3);
+        let frame = sealed(&link, &approval(3), &other);
+        assert_eq!(link.exchange.received(&frame), Ok(vec![]));
+        assert_eq!(link.exchange.expired(link.at(3)), [(3, Err(NoAnswer::NotAuthentic(MacError::Wrong).into()))]);
+    }
+
+    #[test]
     fn a_late_answer_is_given_once_more_while_the_connection_lasts() {
         let mut link = Link::new();
         link.send(1);
@@ -406,7 +463,7 @@ mod tests {
         let mut link = Link::new();
         link.send(1);
         let again = request(1).to_message(&link.config, &acceptor());
-        let framed = link.exchange.frame(&again, &link.exchange.expected(&again, request(1).stan));
+        let framed = link.exchange.frame(&again, &link.exchange.expected(&again, request(1).stan, None));
         assert_eq!(framed.map(drop), Err(NotSent::StanInUse(request(1).stan)));
     }
 }

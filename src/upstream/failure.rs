@@ -1,6 +1,6 @@
 //! How an exchange with the host fails, sorted by the one question that matters: must it be reversed?
 
-use super::iso8583::{DecodeError, EncodeError, FrameError, Purpose};
+use super::iso8583::{DecodeError, EncodeError, FrameError, MacError, Purpose};
 use crate::terminal::{HostFailure, Stan};
 
 /// No answer that counts. [`is_reversal_needed`](Self::is_reversal_needed) tells what follows.
@@ -50,6 +50,9 @@ pub enum NotSent {
     /// The host's dialect has no such message.
     #[error("the host's dialect has no message for {0}")]
     NoMessage(Purpose),
+    /// The dialect wants a MAC, and there is no key to make one with.
+    #[error("the host's dialect wants a MAC, and there is no key for it")]
+    NoMacKey,
     /// The request can't be framed.
     #[error("the request can't be framed: {0}")]
     Frame(#[from] FrameError),
@@ -76,6 +79,9 @@ pub enum NoAnswer {
     /// The response time-out passed, and all that came was an answer to something else by this field.
     #[error("the response time-out passed; an answer came whose field {0} is not this request's")]
     Mismatched(u8),
+    /// The response time-out passed, and all that came was an answer that nobody can believe.
+    #[error("the response time-out passed; an answer came {0}")]
+    NotAuthentic(#[from] MacError),
     /// The connection was lost once the first byte was written.
     #[error("the connection was lost: {0}")]
     ConnectionLost(String),

@@ -15,7 +15,7 @@ use tenderd::journal::Journal;
 use tenderd::reader::Clock;
 use tenderd::reader::simulated::SteppedReader;
 use tenderd::terminal::{Change, Engine, Inputs, Status, Terminal};
-use tenderd::upstream::Host;
+use tenderd::upstream::{Host, MacKeys};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
@@ -183,7 +183,7 @@ impl Life {
             });
             let connect = move || network.clone().connect();
             let mut config = Config::load(&world.config).expect("the example is a configuration");
-            let host = Host::start_over(config.host.clone(), config.card_acceptor.clone(), connect);
+            let host = Host::start_over(config.host.clone(), config.card_acceptor.clone(), MacKeys::None, connect);
             let mut unpredictable = random.fork();
             let (start, error) = (world.elapsed, clock_error.clone());
             let now = move || {

@@ -10,10 +10,13 @@ use super::{Desk, lock};
 use crate::crypto::{Issuer, VerifiedCryptogram};
 
 /// What an answer takes over from its request.
-const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 37, 41, 42, 49, 70];
+pub(super) const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 37, 41, 42, 49, 70];
 
 /// The response code for what is done as asked.
 const APPROVED: &str = "00";
+
+/// The response code for a message whose MAC is wrong.
+pub(super) const MAC_WRONG: &str = "63";
 
 /// The response code for a cryptogram that is wrong.
 const CARD_AUTHENTICATION_FAILED: &str = "82";
@@ -108,11 +111,11 @@ impl Desk {
 }
 
 /// The action code of ISO 8583:1993 for a response code of 1987. What rules say in three digits stays as it is.
-fn action_code<'a>(mti: &str, response: &'a str) -> &'a str {
+pub(super) fn action_code<'a>(mti: &str, response: &'a str) -> &'a str {
     #[rustfmt::skip]
-    const CODES: [(&str, &str); 16] = [
+    const CODES: [(&str, &str); 17] = [
         ("01", "107"), ("05", "100"), ("08", "001"), ("10", "002"), ("12", "902"), ("25", "914"), ("30", "904"),
-        ("41", "208"), ("43", "209"), ("51", "116"), ("54", "101"), ("65", "123"), ("82", "122"), ("91", "907"),
+        ("41", "208"), ("43", "209"), ("51", "116"), ("54", "101"), ("63", "916"), ("65", "123"), ("82", "122"), ("91", "907"),
         ("94", "913"), ("96", "909"),
     ];
     match (mti, response) {

@@ -9,6 +9,8 @@ pub struct Ledger {
     pub reversals: u32,
     /// Network management requests.
     pub network_requests: u32,
+    /// Messages about money whose MAC was wrong or missing. Nothing was done about them.
+    pub unauthenticated: u32,
     /// Frames that were no message.
     pub malformed: u32,
 }

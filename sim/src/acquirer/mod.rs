@@ -6,6 +6,7 @@
 //! of a contactless magnetic stripe is verified too. [`Rules`] decide the rest, also that answers are late, lost or
 //! wrong. The [`Ledger`] says what became of the money.
 
+mod authentication;
 mod decide;
 mod ledger;
 mod rules;
@@ -22,6 +23,8 @@ pub use ledger::{Cryptogram, Entry, Ledger};
 pub use rules::{Rules, RulesError};
 pub use wire::WireFormat;
 
+use self::decide::{ECHOED, MAC_WRONG, action_code};
+use crate::crypto::MessageMac;
 use rules::{Decision, Delivery};
 use wire::Message;
 
@@ -36,6 +39,7 @@ pub struct Acquirer {
 /// [`Acquirer`] share one; a simulation carries its messages there and back itself.
 pub struct Desk {
     format: WireFormat,
+    mac: Option<MessageMac>,
     rules: Mutex<Rules>,
     ledger: Mutex<Ledger>,
     ledger_changed: Condvar,
@@ -55,9 +59,16 @@ impl Acquirer {
     /// # Errors
     /// If the address can't be listened at.
     pub fn start(address: impl ToSocketAddrs, format: WireFormat, rules: Rules) -> io::Result<Self> {
+        Self::open(address, Desk::new(format, rules))
+    }
+
+    /// Listens at `address` for whoever comes to this desk.
+    ///
+    /// # Errors
+    /// If the address can't be listened at.
+    pub fn open(address: impl ToSocketAddrs, desk: Desk) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let desk = Desk::new(format, rules);
         let exchange = Arc::new(Exchange { desk, lines: Mutex::default(), is_closed: AtomicBool::new(false) });
         let listening = thread::spawn({
             let exchange = exchange.clone();
@@ -143,11 +154,13 @@ impl Exchange {
             Delivery::None => return Ok(()),
             Delivery::DropLine => return line.shutdown(std::net::Shutdown::Both),
             Delivery::Malformed => vec![0xFF],
-            Delivery::Answer => answer.encode(&self.desk.format),
+            Delivery::Answer => self.desk.encode(&answer, false),
+            Delivery::WrongMac => self.desk.encode(&answer, true),
+            Delivery::NoMac => answer.encode(&self.desk.format),
             Delivery::OtherStan => {
                 let stan = answer.number(11).unwrap_or(0) % 999_999 + 1;
                 answer.set(11, format!("{stan:06}"));
-                answer.encode(&self.desk.format)
+                self.desk.encode(&answer, false)
             }
         };
         line.write_all(&self.desk.format.frame(&body))
@@ -157,7 +170,13 @@ impl Exchange {
 impl Desk {
     /// A desk that nobody has been at yet.
     pub fn new(format: WireFormat, rules: Rules) -> Self {
-        Self { format, rules: Mutex::new(rules), ledger: Mutex::default(), ledger_changed: Condvar::new() }
+        let (rules, ledger, ledger_changed) = (Mutex::new(rules), Mutex::default(), Condvar::new());
+        Self { format, mac: None, rules, ledger, ledger_changed }
+    }
+
+    /// The same, where messages about money have MACs.
+    pub fn with_mac(self, mac: MessageMac) -> Self {
+        Self { mac: Some(mac), ..self }
     }
 
     /// The first whole frame of a stream's bytes, without its header, which it takes away; nothing while it is not
@@ -174,7 +193,7 @@ impl Desk {
     /// frame is no message that the acquirer knows.
     pub fn answer(&self, frame: &[u8]) -> Option<Vec<u8>> {
         let (_, answer) = self.receive(frame)?;
-        Some(self.format.frame(&answer.encode(&self.format)))
+        Some(self.format.frame(&self.encode(&answer, false)))
     }
 
     /// What it has seen until now.
@@ -187,8 +206,27 @@ impl Desk {
             self.record(|ledger| ledger.malformed += 1);
             return None;
         };
+        if let Some(mac) = &self.mac
+            && authentication::is_needed(&request)
+            && !authentication::is_right(mac, frame, &request, &self.format)
+        {
+            self.record(|ledger| ledger.unauthenticated += 1);
+            let mut answer = request.answer(ECHOED);
+            answer.set(39, if self.format.is_1993 { action_code(&request.mti, MAC_WRONG) } else { MAC_WRONG });
+            return Some((Decision::default(), answer));
+        }
         let (decision, answer) = self.decide(&request);
         Some((decision, answer?))
+    }
+
+    /// The bytes of an answer, with the MAC that it must have, or a wrong one.
+    fn encode(&self, answer: &Message, has_wrong_mac: bool) -> Vec<u8> {
+        match &self.mac {
+            Some(mac) if authentication::is_needed(answer) => {
+                authentication::encode(mac, answer, has_wrong_mac, &self.format)
+            }
+            _ => answer.encode(&self.format),
+        }
     }
 
     fn record<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {

@@ -179,6 +179,10 @@ pub(super) enum Delivery {
     Malformed,
     /// It is sent with the STAN of another request.
     OtherStan,
+    /// It is sent with a MAC that is wrong, where messages have one.
+    WrongMac,
+    /// It is sent without a MAC.
+    NoMac,
 }
 
 #[cfg(test)]

@@ -84,6 +84,11 @@ impl WireFormat {
         frame
     }
 
+    /// What a binary field of so many bytes takes on the wire.
+    pub(super) fn binary_size(&self, bytes: usize) -> usize {
+        if self.hex { 2 * bytes } else { bytes }
+    }
+
     /// What a field takes on the wire: bytes for so many characters, or bytes of a binary field.
     fn size(&self, kind: Kind, count: usize) -> usize {
         match kind {

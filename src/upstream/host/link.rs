@@ -13,7 +13,8 @@ use zeroize::{Zeroize, Zeroizing};
 use super::super::config::HostConfig;
 use super::super::exchange::{Ended, Exchange, Expected};
 use super::super::failure::{HostError, NoAnswer, NotSent};
-use super::super::iso8583::Message;
+use super::super::iso8583::{Message, Purpose};
+use super::super::mac_keys::MacKeys;
 use crate::terminal::Stan;
 
 type Reply = mpsc::UnboundedSender<Result<Message, HostError>>;
@@ -25,6 +26,7 @@ pub(super) type Answers = mpsc::UnboundedReceiver<Result<Message, HostError>>;
 #[derive(Debug)]
 pub(super) struct Command {
     pub(super) message: Message,
+    pub(super) purpose: Purpose,
     pub(super) stan: Stan,
     /// Until when it must have been sent, because somebody waits for it: it goes first. Nothing where it can wait.
     pub(super) send_by: Option<Instant>,
@@ -85,6 +87,7 @@ where
 pub(super) struct Link<S, F, C> {
     config: Arc<HostConfig>,
     exchange: Exchange<Reply>,
+    mac_keys: MacKeys,
     connect: C,
     line: Line<S, F>,
     /// Failed connections in a row.
@@ -103,10 +106,11 @@ where
     F: Future<Output = io::Result<S>>,
     C: FnMut() -> F,
 {
-    pub(super) fn new(config: Arc<HostConfig>, connect: C) -> Self {
+    pub(super) fn new(config: Arc<HostConfig>, mac_keys: MacKeys, connect: C) -> Self {
         Self {
             exchange: Exchange::new(config.dialect.clone(), config.frame_bytes_max),
             config,
+            mac_keys,
             connect,
             line: Line::Down,
             failures: 0,
@@ -193,7 +197,12 @@ where
         if command.is_too_late() {
             return command.end(Err(NotSent::TooLate.into()));
         }
-        let expected = self.exchange.expected(&command.message, command.stan);
+        let has_mac = self.config.dialect.mac.as_ref().is_some_and(|rule| rule.messages.contains(&command.purpose));
+        let mac_key = match has_mac.then(|| self.mac_keys.next()).transpose() {
+            Ok(key) => key,
+            Err(error) => return command.end(Err(error.into())),
+        };
+        let expected = self.exchange.expected(&command.message, command.stan, mac_key);
         match self.write(&command.message, &expected).await {
             Ok(()) => {
                 let deadline = Instant::now() + self.config.response_timeout();

@@ -17,7 +17,8 @@ use super::answer::Answered;
 use super::authorisation::{AuthorisationAnswer, AuthorisationRequest};
 use super::config::{CardAcceptor, HostConfig};
 use super::failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
-use super::iso8583::Message;
+use super::iso8583::{Message, Purpose};
+use super::mac_keys::MacKeys;
 use super::network::NetworkRequest;
 use super::response_code::ResponseCode;
 use super::reversal::{Reversal, ReversalAnswer};
@@ -49,13 +50,19 @@ pub struct Authorisation {
 
 impl Host {
     /// Starts the link to `config.address` over TCP, on the runtime of the caller. It connects when it is first asked.
+    /// Its dialect wants no MACs.
     pub fn start(config: HostConfig, acceptor: CardAcceptor) -> Self {
+        Self::start_with_keys(config, acceptor, MacKeys::None)
+    }
+
+    /// Starts the link with the keys that its dialect's MACs need.
+    pub fn start_with_keys(config: HostConfig, acceptor: CardAcceptor, mac_keys: MacKeys) -> Self {
         let address = config.address.clone();
-        Self::start_over(config, acceptor, move || connect(address.clone()))
+        Self::start_over(config, acceptor, mac_keys, move || connect(address.clone()))
     }
 
     /// Starts the link over whatever `connect` opens.
-    pub fn start_over<S, F, C>(config: HostConfig, acceptor: CardAcceptor, connect: C) -> Self
+    pub fn start_over<S, F, C>(config: HostConfig, acceptor: CardAcceptor, mac_keys: MacKeys, connect: C) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Future<Output = io::Result<S>> + Send + 'static,
@@ -63,14 +70,14 @@ impl Host {
     {
         let (commands, receiver) = mpsc::unbounded_channel();
         let config = Arc::new(config);
-        tokio::spawn(Link::new(config.clone(), connect).run(receiver));
+        tokio::spawn(Link::new(config.clone(), mac_keys, connect).run(receiver));
         Self { config, acceptor: Arc::new(acceptor), commands }
     }
 
     /// Asks for an authorisation, once. Journal the request first.
     pub fn begin(&self, request: &AuthorisationRequest) -> Authorisation {
         let message = request.to_message(&self.config, &self.acceptor);
-        let answers = self.send_soon(message, request.stan);
+        let answers = self.send_soon(message, self.config.class_of(request.kind), request.stan);
         Authorisation { config: self.config.clone(), amount: request.amount, rrn: request.rrn.clone(), answers }
     }
 
@@ -88,7 +95,7 @@ impl Host {
     /// See [`HostError`].
     pub async fn reverse(&self, reversal: &Reversal) -> Result<ReversalAnswer, HostError> {
         let message = reversal.to_message(&self.config, &self.acceptor);
-        let answer = first(&mut self.send(message, reversal.stan, None)).await?;
+        let answer = first(&mut self.send(message, Purpose::Reversal, reversal.stan, None)).await?;
         Ok(ReversalAnswer::read(self.read(&answer), reversal)?)
     }
 
@@ -98,7 +105,7 @@ impl Host {
     /// See [`HostError`].
     pub async fn advise(&self, advice: &Advice) -> Result<AdviceAnswer, HostError> {
         let message = advice.to_message(&self.config, &self.acceptor);
-        let answer = first(&mut self.send(message, advice.request.stan, None)).await?;
+        let answer = first(&mut self.send(message, Purpose::Advice, advice.request.stan, None)).await?;
         Ok(AdviceAnswer::read(self.read(&answer), advice)?)
     }
 
@@ -108,7 +115,7 @@ impl Host {
     /// See [`HostError`].
     pub async fn manage(&self, request: NetworkRequest) -> Result<ResponseCode, HostError> {
         let message = request.to_message(&self.config, &self.acceptor)?;
-        let answer = first(&mut self.send_soon(message, request.stan)).await?;
+        let answer = first(&mut self.send_soon(message, request.purpose.into(), request.stan)).await?;
         Ok(self.read(&answer).response_code()?)
     }
 
@@ -117,13 +124,13 @@ impl Host {
     }
 
     /// Sends what somebody waits for. It has as much time as a connection may take, counted from now.
-    fn send_soon(&self, message: Message, stan: Stan) -> Answers {
-        self.send(message, stan, Some(Instant::now() + self.config.connect_timeout()))
+    fn send_soon(&self, message: Message, purpose: Purpose, stan: Stan) -> Answers {
+        self.send(message, purpose, stan, Some(Instant::now() + self.config.connect_timeout()))
     }
 
-    fn send(&self, message: Message, stan: Stan, send_by: Option<Instant>) -> Answers {
+    fn send(&self, message: Message, purpose: Purpose, stan: Stan, send_by: Option<Instant>) -> Answers {
         let (reply, answers) = mpsc::unbounded_channel();
-        if let Err(unsent) = self.commands.send(Command { message, stan, send_by, reply }) {
+        if let Err(unsent) = self.commands.send(Command { message, purpose, stan, send_by, reply }) {
             unsent.0.end(Err(NotSent::Stopped.into()));
         }
         answers

@@ -72,7 +72,7 @@ fn link(successes: &'static [bool]) -> (Host, Connections) {
     let (sender, ends) = mpsc::unbounded_channel();
     let config = config("frame_bytes_max = 500");
     let mut successes = successes.iter().copied();
-    let host = Host::start_over(config.clone(), acceptor(), move || {
+    let host = Host::start_over(config.clone(), acceptor(), MacKeys::None, move || {
         let result = if successes.next().unwrap_or(true) {
             let (ours, stream) = tokio::io::duplex(4096);
             // Where the test no longer looks, the connection is closed at once.
@@ -218,7 +218,7 @@ async fn a_sale_waits_no_longer_for_a_line_that_takes_nothing_than_for_a_connect
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_takes_too_long_was_sent_nothing() {
     let never = || std::future::pending::<io::Result<DuplexStream>>();
-    let host = Host::start_over(config(""), acceptor(), never);
+    let host = Host::start_over(config(""), acceptor(), MacKeys::None, never);
     let start = Instant::now();
     assert!(!host.authorise(&request(1)).await.unwrap_err().is_reversal_needed());
     assert_eq!(start.elapsed(), Duration::from_secs(5));
@@ -269,7 +269,7 @@ async fn a_frame_of_65538_bytes_closes_the_line() {
     let (sender, mut ends) = mpsc::unbounded_channel();
     let mut config = config("");
     config.dialect.header = crate::upstream::iso8583::LengthHeader::BINARY_4;
-    let host = Host::start_over(config, acceptor(), move || {
+    let host = Host::start_over(config, acceptor(), MacKeys::None, move || {
         let (ours, theirs) = tokio::io::duplex(4096);
         let _ = sender.send(theirs);
         std::future::ready(Ok(ours))
@@ -345,7 +345,7 @@ async fn a_request_that_nobody_waits_for_any_more_is_not_sent() {
 async fn an_answer_to_another_type_of_message_is_not_ours() {
     let (sender, mut ends) = mpsc::unbounded_channel();
     let config = config("message_class = 'financial'");
-    let host = Host::start_over(config.clone(), acceptor(), move || {
+    let host = Host::start_over(config.clone(), acceptor(), MacKeys::None, move || {
         let (ours, stream) = tokio::io::duplex(4096);
         let _ = sender.send(HostEnd { stream, config: config.clone() });
         std::future::ready(Ok(ours))

@@ -9,16 +9,18 @@ mod encode;
 mod examine;
 pub mod field;
 mod framing;
+mod mac;
 mod message;
 
 pub use decode::{DecodeError, Part, Readable, decode, decode_readable};
 pub use dialect::{
     Binary, Description, Dialect, DialectSettings, Digits, ELEMENTS, Element, EntryModes, Filler, InvalidDialect,
-    Layout, LengthPrefix, Misplaced, NoSuchElement, Purpose, SHIPPED, Shipped,
+    Layout, LengthPrefix, MAC_FIELDS, MacKeyOrigin, MacRule, Misplaced, NoSuchElement, Purpose, SHIPPED, Shipped,
 };
 pub use encode::{EncodeError, encode};
 pub use examine::{Examined, Trouble, examine};
 pub use framing::{FrameError, Framer, LengthHeader, Tpdu};
+pub use mac::{MacError, check_mac, encode_with_mac};
 pub use message::{InvalidMti, Message, Mti};
 
 #[cfg(test)]

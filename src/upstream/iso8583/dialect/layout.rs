@@ -43,13 +43,17 @@ impl Purpose {
         (Self::Echo, "echo"),
     ];
 
+    /// Whether money depends on such a message.
+    pub fn is_about_money(self) -> bool {
+        !matches!(self, Self::SignOn | Self::SignOff | Self::Echo)
+    }
+
     /// What such a message must say, whatever the dialect.
     pub(super) fn needs(self) -> &'static [Element] {
-        match self {
-            Self::Authorisation | Self::Financial | Self::Refund | Self::Advice | Self::Reversal => {
-                &[Element::ProcessingCode, Element::Amount, Element::Stan, Element::Currency, Element::TerminalId]
-            }
-            Self::SignOn | Self::SignOff | Self::Echo => &[Element::Stan],
+        if self.is_about_money() {
+            &[Element::ProcessingCode, Element::Amount, Element::Stan, Element::Currency, Element::TerminalId]
+        } else {
+            &[Element::Stan]
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod element;
 mod layout;
+mod mac;
 mod settings;
 mod shipped;
 
@@ -12,6 +13,7 @@ use serde::Deserialize;
 
 pub use element::{Description, ELEMENTS, Element, NoSuchElement};
 pub use layout::{Layout, Purpose};
+pub use mac::{MAC_FIELDS, MacKeyOrigin, MacRule};
 pub use settings::{DialectSettings, InvalidDialect, Misplaced};
 pub use shipped::{SHIPPED, Shipped};
 
@@ -149,6 +151,8 @@ pub struct Dialect {
     pub response_codes: BTreeMap<String, String>,
     /// The messages.
     pub messages: BTreeMap<Purpose, Layout>,
+    /// Their message authentication codes, where the acquirer wants any.
+    pub mac: Option<MacRule>,
 }
 
 /// How a card was read, as the dialect's point of service elements say it.

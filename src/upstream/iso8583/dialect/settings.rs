@@ -14,6 +14,7 @@ use super::super::encode::{EncodeError, fill};
 use super::super::field::{self, Format, InvalidFormat, NoSuchField};
 use super::super::framing::{LengthHeader, Tpdu};
 use super::super::message::Mti;
+use super::mac::MacTable;
 use super::{Binary, Dialect, Digits, Element, EntryModes, Filler, Layout, LengthPrefix, Purpose, Shipped};
 use crate::config::Source;
 
@@ -73,6 +74,17 @@ pub enum InvalidDialect {
     /// A code of ISO 8583:1987 has two characters.
     #[error("`{0}` is no response code of ISO 8583:1987: two letters or digits are")]
     ResponseCode(String),
+    /// A MAC that says too little, or more than there is.
+    #[error("a MAC has 4 to 8 bytes")]
+    MacLength,
+    /// A field of the MAC is used otherwise.
+    #[error("field {number} must be free for the MAC, and hold {length} bytes at least, with a format such as b8")]
+    MacField {
+        /// The field.
+        number: u8,
+        /// How long the MAC is.
+        length: usize,
+    },
     /// A message that the terminal can't do without.
     #[error("the dialect has no message for {0}")]
     NoMessage(Purpose),
@@ -133,6 +145,7 @@ pub struct Table {
     response_codes: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     messages: BTreeMap<Spanned<Purpose>, MessageTable>,
+    mac: Option<Spanned<MacTable>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -254,6 +267,13 @@ impl Table {
             }
             dialect.echo = echo.into_inner();
         }
+        let at = self.mac.as_ref().map(Spanned::span);
+        if let Some(mac) = self.mac {
+            dialect.mac = Some(mac.into_inner().rule(&dialect)?);
+        }
+        if let Some(mac) = &dialect.mac {
+            mac.check(&dialect).map_err(|error| Misplaced { at, error })?;
+        }
         dialect.check()?;
         Ok(dialect)
     }
@@ -294,6 +314,7 @@ impl Table {
             elements: BTreeMap::new(),
             response_codes: BTreeMap::new(),
             messages: BTreeMap::new(),
+            mac: None,
         })
     }
 

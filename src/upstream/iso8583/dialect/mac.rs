@@ -1,0 +1,87 @@
+//! Message authentication codes: which messages carry one, made how and with which key.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::super::field::{Content, Length};
+use super::settings::{InvalidDialect, Misplaced};
+use super::{Dialect, Purpose};
+use crate::keys::{MacAlgorithm, MacKey};
+
+/// The fields of a MAC: 64, and 128 in a message that has fields beyond 64 (ISO 8583:1987, data elements 64 and 128).
+pub const MAC_FIELDS: [u8; 2] = [64, 128];
+
+/// Where the keys of MACs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MacKeyOrigin {
+    /// The configuration has one key for all messages, under `[keys.mac]`.
+    Configured,
+}
+
+/// The MACs of a dialect: that of a message is over its bytes from the message type up to the MAC's own field, which is
+/// the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MacRule {
+    /// How it is computed.
+    pub algorithm: MacAlgorithm,
+    /// How many bytes of it are sent, from the left: 4 to 8. Zeros fill the rest of the field.
+    pub length: usize,
+    /// Where the keys come from.
+    pub key: MacKeyOrigin,
+    /// Which messages carry one, and must be answered with one.
+    pub messages: BTreeSet<Purpose>,
+}
+
+/// The `[mac]` table of a dialect's file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MacTable {
+    algorithm: MacAlgorithm,
+    #[serde(default)]
+    length: Option<Spanned<usize>>,
+    key: MacKeyOrigin,
+    #[serde(default)]
+    messages: Option<Spanned<Vec<Purpose>>>,
+}
+
+impl MacTable {
+    /// The rule, held against the rest of the dialect. Where the table names no messages, all that are about money have
+    /// a MAC.
+    pub(super) fn rule(self, dialect: &Dialect) -> Result<MacRule, Misplaced> {
+        let length = self.length.map_or(Ok(MacKey::MAC_LENGTH), |length| {
+            let is_enough = (MacKey::SHORTEST..=MacKey::MAC_LENGTH).contains(length.get_ref());
+            if is_enough { Ok(length.into_inner()) } else { Err((length.span(), InvalidDialect::MacLength)) }
+        })?;
+        let messages = match self.messages {
+            Some(messages) => {
+                if let Some(absent) = messages.get_ref().iter().find(|purpose| !dialect.messages.contains_key(purpose))
+                {
+                    return Err((messages.span(), InvalidDialect::NoMessage(*absent)).into());
+                }
+                messages.into_inner().into_iter().collect()
+            }
+            None => dialect.messages.keys().copied().filter(|purpose| purpose.is_about_money()).collect(),
+        };
+        Ok(MacRule { algorithm: self.algorithm, length, key: self.key, messages })
+    }
+}
+
+impl MacRule {
+    /// Whether the dialect leaves the MAC's fields to it, and they have room.
+    pub(super) fn check(&self, dialect: &Dialect) -> Result<(), InvalidDialect> {
+        for number in MAC_FIELDS {
+            let has_room = dialect.format(number).is_some_and(|format| {
+                (format.content, format.length) == (Content::Binary, Length::Fixed) && format.limit >= self.length
+            });
+            let is_taken = dialect.elements.contains_key(&number)
+                || dialect.messages.values().any(|layout| layout.constants.contains_key(&number));
+            if !has_room || is_taken {
+                return Err(InvalidDialect::MacField { number, length: self.length });
+            }
+        }
+        Ok(())
+    }
+}
