@@ -7,6 +7,7 @@ use emv::apdu::StatusWord;
 use emv::dict;
 use emv::fields::TerminalType;
 use emv::kernel::Database;
+use emv::oda::CaKey;
 use emv::tlv::{Tag, Tlvs, Writer};
 use serde_json::Value;
 
@@ -190,19 +191,23 @@ fn settings(config: &Value, script: &CardScript) -> Result<Settings> {
         programs: Vec::new(),
         objects: objects.iter().map(|(tag, value)| (tag.to_string(), Hex(value.to_vec()))).collect::<BTreeMap<_, _>>(),
     };
-    let mut ca_keys = Vec::new();
-    for key in config["ca_keys"].as_array().into_iter().flatten() {
-        let part = |name: &str| hex(&format!("config.ca_keys.{name}"), &key[name]).map(Hex);
-        // The recorded implementation takes keys whose expiry date has passed.
-        ca_keys.push(Key {
-            rid: part("rid")?,
-            index: part("index")?,
-            exponent: part("exponent")?,
-            modulus: part("modulus")?,
-            expiry: None,
-        });
+    let mut ca_keys = Vec::<Key>::new();
+    for key in config["ca_keys"].as_array().into_iter().flatten().filter_map(ca_key) {
+        if !ca_keys.iter().any(|other| (&other.rid, &other.index) == (&key.rid, &key.index)) {
+            ca_keys.push(key);
+        }
     }
     Ok(Settings { terminal, applications: vec![application], ca_keys, revoked: Vec::new() })
+}
+
+/// A key of the recording, if it is one: what is misprinted matters only to the card that wants it. The recorded
+/// implementation takes keys whose expiry date has passed.
+fn ca_key(key: &Value) -> Option<Key> {
+    let part = |name: &str| key[name].as_str()?.parse::<Hex>().ok();
+    let (rid, index, exponent, modulus) = (part("rid")?, part("index")?, part("exponent")?, part("modulus")?);
+    let [number] = index.0[..] else { return None };
+    CaKey::without_checksum(rid.0[..].try_into().ok()?, number, &modulus.0, &exponent.0).ok()?;
+    Some(Key { rid, index, exponent, modulus, expiry: None })
 }
 
 /// The recorded implementation's names for the options of Kernel 3.

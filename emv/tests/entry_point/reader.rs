@@ -86,7 +86,11 @@ impl<'a> Reader<'a> {
                 Output::Poll => {
                     let found = self.polls.next().map_or("card_present", text);
                     self.happened(json!({ "event": "poll_card", "result": found }));
-                    let input = if found == "collision" { Input::Collision } else { Input::CardPresent };
+                    let input = match found {
+                        "card_present" => Input::CardPresent,
+                        "collision" => Input::Collision,
+                        other => return Err(format!("{other} is nothing that a reader finds")),
+                    };
                     entry_point.handle(input, Instant::default());
                 }
                 Output::Transmit(command) => {

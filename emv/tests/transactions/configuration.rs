@@ -53,7 +53,7 @@ pub(crate) fn profile(case: &Value) -> Result<Profile, String> {
         limits: limits(config, &objects)?,
     };
     let terminal = terminal(&objects);
-    Ok(Profile::new(terminal, ca_keys(config)?, RevocationList::new(), [(combination, configuration)]))
+    Ok(Profile::new(terminal, ca_keys(config), RevocationList::new(), [(combination, configuration)]))
 }
 
 /// Entry Point configuration data; a limit that is not there is absent.
@@ -120,15 +120,19 @@ fn terminal(objects: &Database) -> TerminalData {
     }
 }
 
-fn ca_keys(config: &Value) -> Result<CaKeys, String> {
+/// The usable ones of the keys. What a recording's list has twice, or misprinted, matters only to the card that wants it.
+fn ca_keys(config: &Value) -> CaKeys {
     let mut keys = CaKeys::new(Environment::Test);
-    for key in config["ca_keys"].as_array().into_iter().flatten() {
-        let [index] = hex(text(&key["index"]))[..] else { return Err("a CA key index of one byte".into()) };
-        let rid = hex(text(&key["rid"])).try_into().map_err(|_| "a RID of five bytes")?;
-        let key = CaKey::without_checksum(rid, index, &hex(text(&key["modulus"])), &hex(text(&key["exponent"])));
-        keys.insert(key.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    for key in config["ca_keys"].as_array().into_iter().flatten().filter_map(ca_key) {
+        let _ = keys.insert(key);
     }
-    Ok(keys)
+    keys
+}
+
+fn ca_key(key: &Value) -> Option<CaKey> {
+    let [index] = hex(text(&key["index"]))[..] else { return None };
+    let rid = hex(text(&key["rid"])).try_into().ok()?;
+    CaKey::without_checksum(rid, index, &hex(text(&key["modulus"])), &hex(text(&key["exponent"]))).ok()
 }
 
 pub(crate) fn transaction(case: &Value) -> Result<Transaction, String> {
