@@ -40,7 +40,11 @@ pub enum DaemonError {
 /// # Errors
 /// See [`DaemonError`].
 pub fn start(config: Arc<Config>, keys: AcquirerKeys) -> Result<Daemon, DaemonError> {
-    let mac_keys = keys.mac.map_or(MacKeys::None, |key| MacKeys::Configured(Arc::new(key)));
+    let mac_keys = match keys {
+        AcquirerKeys { mac: Some(key), .. } => MacKeys::Configured(Arc::new(key)),
+        AcquirerKeys { dukpt: Some(initial_key), .. } => MacKeys::Derived(initial_key),
+        AcquirerKeys { mac: None, dukpt: None } => MacKeys::None,
+    };
     let host = Host::start_with_keys(config.host.clone(), config.card_acceptor.clone(), mac_keys);
     let (events, readers) = mpsc::unbounded_channel();
     let (changes_in, changes) = mpsc::unbounded_channel();

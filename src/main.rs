@@ -45,7 +45,6 @@ fn main() -> ExitCode {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let with_keys = |config: Config| {
         let keys = config.acquirer_keys.read(credentials.as_deref())?;
-        config.acquirer_keys.check_used()?;
         Ok((Arc::new(config), keys))
     };
     let (config, keys) = match Config::load(&arguments.config).and_then(with_keys) {

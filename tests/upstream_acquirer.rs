@@ -8,13 +8,12 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tender_sim::acquirer::{Acquirer, Cryptogram, Desk, Rules, WireFormat};
-use tender_sim::crypto::MessageMac;
-use tenderd::keys::MacKey;
+use tender_sim::acquirer::{Acquirer, Cryptogram, Desk, Macs, Rules, WireFormat};
+use tenderd::keys::{InitialKey, MacKey};
 use tenderd::upstream::iso8583::MacError;
 use tenderd::upstream::{
     Advice, AuthorisationRequest, Decision, Host, HostError, MacKeys, NetworkPurpose, NetworkRequest, NoAnswer,
-    NotSent, OnReversal, Reversal,
+    NotSent, OnReversal, Reserve, Reversal,
 };
 use upstream::{acceptor, chip_sale, config, reversal, sale};
 
@@ -96,8 +95,8 @@ async fn whatever_becomes_of_an_answer_no_money_stays_that_the_terminal_does_not
 /// An acquirer that wants MACs, and a host link with the key for them.
 fn with_macs(dialect: &str, algorithm: &str, rules: &str, key: [u8; 16]) -> (Acquirer, Host) {
     let format = WireFormat::named(dialect).unwrap();
-    let mac = MessageMac::named(algorithm, *b"0123456789ABCDEF").unwrap();
-    let desk = Desk::new(format, Rules::parse(rules).unwrap()).with_mac(mac);
+    let macs = Macs::fixed(algorithm, *b"0123456789ABCDEF").unwrap();
+    let desk = Desk::new(format, Rules::parse(rules).unwrap()).with_macs(macs);
     let acquirer = Acquirer::open("127.0.0.1:0", desk).unwrap();
     let settings = format!(
         "response_timeout_ms = 500\n[dialect]\npreset = '{dialect}'\n\
@@ -144,6 +143,62 @@ async fn an_acquirer_books_nothing_whose_mac_is_wrong() {
     assert_eq!(error, NoAnswer::NotAuthentic(MacError::Wrong).into(), "its refusal has a MAC of its own key");
     let ledger = acquirer.ledger();
     assert_eq!((ledger.entries.len(), ledger.unauthenticated), (0, 1));
+}
+
+/// The bytes of so many hexadecimal digits.
+fn bytes<const N: usize>(digits: u128) -> [u8; N] {
+    std::array::from_fn(|index| digits.to_be_bytes()[16 - N + index])
+}
+
+#[tokio::test]
+async fn each_message_has_keys_that_the_acquirer_derives_and_no_restart_uses_one_twice() {
+    // ANSI X9.24-3:2017, supplement, and X9.24-1:2009, A.4: base derivation keys and the initial keys made from them.
+    let aes = || InitialKey::aes(&bytes::<16>(0x1273671EA26AC29AFA4D1084127652A1), &bytes::<8>(0x1234567890123456));
+    let tdes = || {
+        let serial_number = bytes::<10>(0xFFFF9876543210E00000);
+        InitialKey::tdes(&bytes::<16>(0x6AC292FAA1315B4D858AB3A3D7D5933A), &serial_number)
+    };
+    for algorithm in ["aes-cmac", "retail-padding-1"] {
+        let is_aes = algorithm == "aes-cmac";
+        let base = if is_aes { 0xFEDCBA9876543210F1F1F1F1F1F1F1F1 } else { 0x0123456789ABCDEFFEDCBA9876543210 };
+        let desk = Desk::new(WireFormat::named("bcd").unwrap(), Rules::parse("").unwrap());
+        let desk = desk.with_macs(Macs::derived(algorithm, bytes(base), 63).unwrap());
+        let acquirer = Acquirer::open("127.0.0.1:0", desk).unwrap();
+        let settings = format!(
+            "response_timeout_ms = 500\n[dialect]\npreset = 'bcd'\nelements = {{ 63 = 'key_serial_number' }}\n\
+             mac = {{ algorithm = '{algorithm}', key = 'dukpt' }}"
+        );
+        let mut last_reserved = 0;
+        for life in 0..3 {
+            let initial_key = if is_aes { aes() } else { tdes() };
+            let keys = MacKeys::Derived(initial_key.unwrap());
+            let host = Host::start_with_keys(config(acquirer.address(), &settings), acceptor(), keys);
+            let (ledger, mut reservations) = tokio::sync::mpsc::unbounded_channel();
+            host.derive_keys_after(last_reserved, ledger);
+            let ask = async {
+                for sale in (0..10).map(|number| sale(100 * life + 2 * number + 1, 1250)) {
+                    assert!(host.authorise(&sale).await.unwrap().decision.is_approved(), "{algorithm}");
+                    assert_eq!(host.reverse(&reversal(&sale)).await.unwrap().says, OnReversal::Settles);
+                }
+            };
+            tokio::pin!(ask);
+            loop {
+                tokio::select! {
+                    () = &mut ask => break,
+                    Some(Reserve { reservation, written }) = reservations.recv() => {
+                        last_reserved = reservation.last_counter;
+                        written.send(()).unwrap();
+                    }
+                }
+            }
+        }
+        let ledger = acquirer.ledger();
+        assert_eq!(
+            (ledger.key_serial_numbers.len(), ledger.unauthenticated, ledger.total()),
+            (60, 0, 0),
+            "{algorithm}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use tender_sim::acquirer::{Acquirer, Desk, Rules, WireFormat};
+use tender_sim::acquirer::{Acquirer, Desk, Macs, Rules, WireFormat};
 use tender_sim::card::{Card, Personality, PersonalityError};
 use tender_sim::crypto::MessageMac;
 use tender_sim::vpcd::{self, Departure};
@@ -66,11 +66,18 @@ struct AcquirerArguments {
     rules: Option<PathBuf>,
     /// Expect message authentication codes in fields 64 and 128, and answer with them; requests with a wrong one are
     /// refused and not booked: retail-padding-1, retail-padding-2 or aes-cmac
-    #[arg(long, value_name = "ALGORITHM", requires = "mac_key", value_parser = MessageMac::NAMES)]
+    #[arg(long, value_name = "ALGORITHM", value_parser = MessageMac::NAMES)]
     mac: Option<String>,
     /// The key of those codes: 32 hexadecimal digits
-    #[arg(long, value_name = "HEX", requires = "mac", value_parser = mac_key)]
+    #[arg(long, value_name = "HEX", requires = "mac", value_parser = key)]
     mac_key: Option<[u8; 16]>,
+    /// The base derivation key, from which those codes' keys are derived by each request's key serial number: 32 hexadecimal
+    /// digits; of AES DUKPT for aes-cmac, of TDES DUKPT for the others
+    #[arg(long, value_name = "HEX", requires = "mac", conflicts_with = "mac_key", value_parser = key)]
+    bdk: Option<[u8; 16]>,
+    /// The field that has the key serial number, in hexadecimal digits
+    #[arg(long, value_name = "FIELD", requires = "bdk", default_value_t = 63)]
+    ksn_field: u8,
 }
 
 fn main() -> ExitCode {
@@ -123,7 +130,7 @@ fn personality(name: &str) -> Result<Personality, PersonalityError> {
 }
 
 /// A key in hexadecimal digits.
-fn mac_key(text: &str) -> Result<[u8; 16], String> {
+fn key(text: &str) -> Result<[u8; 16], String> {
     let is_key = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     let key = u128::from_str_radix(text, 16).ok().filter(|_| is_key);
     key.map(u128::to_be_bytes).ok_or_else(|| "32 hexadecimal digits are a key".to_owned())
@@ -134,11 +141,14 @@ fn acquirer(arguments: &AcquirerArguments) -> Result<(), Box<dyn Error>> {
     let format = arguments.dialect.with_header(&arguments.header).ok_or("no such length header")?;
     let format = if arguments.tpdu { format.with_tpdu() } else { format };
     let rules = arguments.rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
-    let mac = arguments.mac.as_deref().zip(arguments.mac_key);
     let desk = Desk::new(format, rules);
-    let desk = match mac.and_then(|(name, key)| MessageMac::named(name, key)) {
-        Some(mac) => desk.with_mac(mac),
-        None => desk,
+    let desk = match (&arguments.mac, arguments.mac_key, arguments.bdk) {
+        (None, ..) => desk,
+        (Some(algorithm), Some(key), _) => desk.with_macs(Macs::fixed(algorithm, key).ok_or("no such algorithm")?),
+        (Some(algorithm), None, Some(base)) => {
+            desk.with_macs(Macs::derived(algorithm, base, arguments.ksn_field).ok_or("no such algorithm")?)
+        }
+        (Some(_), None, None) => return Err("--mac needs --mac-key or --bdk".into()),
     };
     let acquirer = Acquirer::open(arguments.listen, desk)?;
     println!("Listening at {}.", acquirer.address());

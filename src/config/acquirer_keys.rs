@@ -55,6 +55,16 @@ pub(super) enum DukptScheme {
     Tdes,
 }
 
+impl DukptScheme {
+    /// How many bytes a key serial number has.
+    fn serial_number_length(self) -> usize {
+        match self {
+            Self::Aes => 12,
+            Self::Tdes => 10,
+        }
+    }
+}
+
 impl AcquirerKeySettings {
     /// Holds the keys against what the dialect of the host, which stands at `host`, needs them for.
     pub(super) fn check(
@@ -63,17 +73,16 @@ impl AcquirerKeySettings {
         dialect: &Dialect,
         host: Range<usize>,
     ) -> Result<Self, ConfigError> {
-        let algorithm = dialect.mac.as_ref().map(|rule| match rule.key {
-            MacKeyOrigin::Configured => rule.algorithm,
-        });
+        let algorithm_of = |origin| dialect.mac.as_ref().filter(|rule| rule.key == origin).map(|rule| rule.algorithm);
+        let algorithm = algorithm_of(MacKeyOrigin::Configured);
         let mac = match (&keys.mac, algorithm) {
             (Some(mac), Some(algorithm)) => {
                 let (table, place) = (mac.get_ref(), source.place(mac.span()));
                 Some(setting(source, place, (&table.credential, &table.file), algorithm)?)
             }
             (Some(mac), None) => {
-                let message = "the host's dialect has no MACs, so the key would protect nothing; leave it out, or give \
-                               the dialect a [mac] table";
+                let message = "the host's dialect has no MACs with such a key, so it would protect nothing; leave it out, \
+                               or give the dialect a [mac] table with key = \"configured\"";
                 return Err(source.error(mac.span(), message));
             }
             (None, Some(_)) => {
@@ -91,27 +100,28 @@ impl AcquirerKeySettings {
                 let id = hex(text)?;
                 initial_key(scheme, &[0; 16], &id).map(|_| id).map_err(|error| error.to_string())
             })?;
+            let algorithm = algorithm_of(MacKeyOrigin::Dukpt).ok_or_else(|| {
+                let message = "the host's dialect has no MACs with derived keys, so this one would protect nothing; leave \
+                               it out, or give the dialect a [mac] table with key = \"dukpt\"";
+                place.error(message)
+            })?;
+            if scheme == DukptScheme::Tdes && algorithm == MacAlgorithm::AesCmac {
+                return Err(place.error("the dialect's MACs are aes-cmac, for which TDES DUKPT derives no key"));
+            }
+            dialect.key_serial_number(&vec![0; scheme.serial_number_length()]).map_err(|error| place.error(error))?;
             setting(source, place, (&table.credential, &table.file), Initial { scheme, id })
         });
+        if keys.dukpt.is_none() && algorithm_of(MacKeyOrigin::Dukpt).is_some() {
+            return Err(
+                source.error(host, "its dialect wants MACs with derived keys: name the initial key in [keys.dukpt]")
+            );
+        }
         let protection = keys.protection.as_ref().map(|protection| {
             let table = protection.get_ref();
             let place = source.place(protection.span());
             setting(source, place, (&table.credential, &table.file), ())
         });
         Ok(AcquirerKeySettings { mac, dukpt: dukpt.transpose()?, protection: protection.transpose()? })
-    }
-
-    /// Refuses an initial key, which would protect nothing: no message has keys of its own yet.
-    ///
-    /// # Errors
-    /// If there is one.
-    pub fn check_used(&self) -> Result<(), ConfigError> {
-        match &self.dukpt {
-            Some(dukpt) => Err(dukpt
-                .place
-                .error("this version derives no keys for messages, so the key would protect nothing; leave it out")),
-            None => Ok(()),
-        }
     }
 
     /// Reads the keys; `credentials` is the folder of the service's credentials, `$CREDENTIALS_DIRECTORY`.
@@ -198,14 +208,18 @@ mod tests {
         keys.map_err(|error| error.to_string().replace(&*folder.path().to_string_lossy(), ""))
     }
 
-    /// The example with these lines; where they name a key for MACs, with a dialect that has them.
+    /// The example with these lines, and a dialect whose MACs need the key that they name.
     fn with_macs(lines: &str) -> String {
         let example = EXAMPLE.replace("\"/usr/share/tenderd/keys/test-ca.toml\"", "");
-        if !lines.contains("[keys.mac]") {
+        let rule = if lines.contains("[keys.mac]") {
+            "mac = { algorithm = 'retail-padding-1', key = 'configured' }"
+        } else if lines.contains("[keys.dukpt]") {
+            "elements = { 63 = 'key_serial_number' }, mac = { algorithm = 'retail-padding-1', key = 'dukpt' }"
+        } else {
             return format!("{example}\n{lines}");
-        }
-        let dialect = "dialect = { preset = 'bcd', mac = { algorithm = 'retail-padding-1', key = 'configured' } }";
-        format!("{}\n{lines}", example.replace("dialect = \"bcd\"", dialect))
+        };
+        let dialect = format!("dialect = {{ preset = 'bcd', {rule} }}");
+        format!("{}\n{lines}", example.replace("dialect = \"bcd\"", &dialect))
     }
 
     const MAC: &str = "[keys.mac]\nfile = 'mac.key'";
@@ -219,34 +233,42 @@ mod tests {
 
     #[test]
     fn a_key_that_would_protect_nothing_is_refused() {
-        let check = |text: &str| {
-            let config = Config::parse(Path::new("tenderd.toml"), text)?;
-            config.acquirer_keys.check_used()
-        };
-        let without_macs = format!("{}\n{MAC}", with_macs(""));
-        for (text, key) in [(without_macs, "keys.mac"), (with_macs(DUKPT), "keys.dukpt")] {
-            let error = check(&text).unwrap_err().to_string();
+        for (lines, key) in [(MAC, "keys.mac"), (DUKPT, "keys.dukpt")] {
+            let text = format!("{}\n{lines}", with_macs(""));
+            let error = Config::parse(Path::new("tenderd.toml"), &text).unwrap_err().to_string();
             assert!(
                 error.starts_with("tenderd.toml:") && error.contains(key) && error.contains("leave it out"),
                 "{error}"
             );
+            assert!(Config::parse(Path::new("tenderd.toml"), &with_macs(lines)).is_ok(), "{key}");
         }
-        assert!(check(&with_macs(MAC)).is_ok());
     }
 
     #[test]
     fn a_dialect_with_macs_needs_a_key_for_them() {
-        let without_key = with_macs(MAC).replace(MAC, "");
-        let error = Config::parse(Path::new("tenderd.toml"), &without_key).unwrap_err().to_string();
-        assert!(error.contains("host: its dialect wants MACs") && error.contains("[keys.mac]"), "{error}");
+        for (lines, key) in [(MAC, "[keys.mac]"), (DUKPT, "[keys.dukpt]")] {
+            let without_key = with_macs(lines).replace(lines, "");
+            let error = Config::parse(Path::new("tenderd.toml"), &without_key).unwrap_err().to_string();
+            assert!(error.contains("host: its dialect wants MACs") && error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn derived_keys_must_fit_the_dialect() {
+        let error = |text: String| Config::parse(Path::new("tenderd.toml"), &text).unwrap_err().to_string();
+        let tdes = with_macs(&DUKPT.replace("'aes'", "'tdes'").replace("1234567890123456", "FFFF9876543210E00000"));
+        assert!(error(tdes.replace("retail-padding-1", "aes-cmac")).contains("TDES DUKPT derives no key"));
+        let short = with_macs(DUKPT).replace("63 = 'key", "37 = 'key");
+        assert!(error(short).contains("field 37"));
+        let nowhere = with_macs(DUKPT).replace("elements = { 63 = 'key_serial_number' }, ", "");
+        assert!(error(nowhere).contains("keys by DUKPT need a field for key_serial_number"));
     }
 
     #[test]
     fn keys_are_read_from_files_and_credentials() {
         let files = [("mac.key", "0123456789ABCDEFFEDCBA9876543210"), ("dukpt", "1273671EA26AC29AFA4D1084127652A1\n")];
-        let keys = read(&format!("{MAC}\n{DUKPT}"), &files).unwrap();
-        assert!(keys.mac.is_some());
-        assert_eq!(keys.dukpt.unwrap().id().to_string(), "1234567890123456");
+        assert!(read(MAC, &files).unwrap().mac.is_some());
+        assert_eq!(read(DUKPT, &files).unwrap().dukpt.unwrap().id().to_string(), "1234567890123456");
     }
 
     #[test]

@@ -108,17 +108,22 @@ impl<T: Clone> Exchange<T> {
         Expected::to(request, stan, mac_key, &self.dialect)
     }
 
-    /// The bytes to send for `message`, with a MAC where its answer must have one.
+    /// The bytes to send for `message`, with a MAC under this key, if there is one.
     ///
     /// # Errors
     /// If it can't be written, or a request with the same answer type and STAN waits.
-    pub(super) fn frame(&self, message: &Message, expected: &Expected) -> Result<Zeroizing<Vec<u8>>, NotSent> {
+    pub(super) fn frame(
+        &self,
+        message: &Message,
+        mac_key: Option<&MacKey>,
+        expected: &Expected,
+    ) -> Result<Zeroizing<Vec<u8>>, NotSent> {
         let is_same =
             |waiting: &Waiting<T>| (waiting.expected.mti, waiting.expected.stan) == (expected.mti, expected.stan);
         if self.waiting.iter().any(is_same) {
             return Err(NotSent::StanInUse(expected.stan));
         }
-        let bytes = match self.dialect.mac.as_ref().zip(expected.mac_key.as_ref()) {
+        let bytes = match self.dialect.mac.as_ref().zip(mac_key) {
             Some((rule, key)) => encode_with_mac(message, &self.dialect, rule, key)?,
             None => encode(message, &self.dialect)?,
         };
@@ -242,7 +247,7 @@ mod tests {
         fn send(&mut self, stan: u32) {
             let message = request(stan).to_message(&self.config, &acceptor());
             let expected = self.exchange.expected(&message, request(stan).stan, self.mac_key.clone());
-            self.exchange.frame(&message, &expected).unwrap();
+            self.exchange.frame(&message, self.mac_key.as_deref(), &expected).unwrap();
             self.exchange.sent(expected, self.at(stan), stan);
         }
 
@@ -463,7 +468,7 @@ mod tests {
         let mut link = Link::new();
         link.send(1);
         let again = request(1).to_message(&link.config, &acceptor());
-        let framed = link.exchange.frame(&again, &link.exchange.expected(&again, request(1).stan, None));
+        let framed = link.exchange.frame(&again, None, &link.exchange.expected(&again, request(1).stan, None));
         assert_eq!(framed.map(drop), Err(NotSent::StanInUse(request(1).stan)));
     }
 }

@@ -122,6 +122,8 @@ impl<'a> Facts<'a> {
             Element::OriginalDataElements => self.original_data_elements()?,
             Element::OriginalData => self.original_data()?,
             // Nothing remains of the amount.
+            // Known when the message is sent: the link sets it.
+            Element::KeySerialNumber => return None,
             Element::ReplacementAmounts => self.original.map(|_| "0".repeat(42))?,
         };
         Some(Zeroizing::new(text.into_bytes()))

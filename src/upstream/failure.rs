@@ -53,6 +53,12 @@ pub enum NotSent {
     /// The dialect wants a MAC, and there is no key to make one with.
     #[error("the host's dialect wants a MAC, and there is no key for it")]
     NoMacKey,
+    /// A key for the MAC can't be written down as used, so it is not used.
+    #[error("the key for its MAC can't be reserved in the journal")]
+    KeyNotReserved,
+    /// There is no further key for a MAC.
+    #[error("no key for its MAC: {0}")]
+    Keys(String),
     /// The request can't be framed.
     #[error("the request can't be framed: {0}")]
     Frame(#[from] FrameError),

@@ -28,7 +28,7 @@ pub(crate) use config::HostSettings;
 pub use config::{CardAcceptor, HostConfig, InvalidRule, MessageClass};
 pub use failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
 pub use host::{Authorisation, Host};
-pub use mac_keys::MacKeys;
+pub use mac_keys::{KeyLedger, MacKeys, Reserve};
 pub use network::{NetworkPurpose, NetworkRequest};
 pub use response_code::{Action, Instruction, MEANINGS, Meaning, OnReversal, ResponseCode};
 pub use reversal::{Reversal, ReversalAnswer};

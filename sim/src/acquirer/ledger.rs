@@ -9,8 +9,11 @@ pub struct Ledger {
     pub reversals: u32,
     /// Network management requests.
     pub network_requests: u32,
-    /// Messages about money whose MAC was wrong or missing. Nothing was done about them.
+    /// Messages about money whose MAC was wrong or missing, or made with a key that was used before. Nothing was done about
+    /// them.
     pub unauthenticated: u32,
+    /// The key serial numbers that came, where keys are derived.
+    pub key_serial_numbers: Vec<String>,
     /// Frames that were no message.
     pub malformed: u32,
 }

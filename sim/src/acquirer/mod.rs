@@ -19,12 +19,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+pub use authentication::Macs;
 pub use ledger::{Cryptogram, Entry, Ledger};
 pub use rules::{Rules, RulesError};
 pub use wire::WireFormat;
 
 use self::decide::{ECHOED, MAC_WRONG, action_code};
-use crate::crypto::MessageMac;
+use crate::crypto::{MessageMac, Usage};
 use rules::{Decision, Delivery};
 use wire::Message;
 
@@ -39,10 +40,26 @@ pub struct Acquirer {
 /// [`Acquirer`] share one; a simulation carries its messages there and back itself.
 pub struct Desk {
     format: WireFormat,
-    mac: Option<MessageMac>,
+    macs: Option<Macs>,
     rules: Mutex<Rules>,
     ledger: Mutex<Ledger>,
     ledger_changed: Condvar,
+}
+
+/// An answer, and how its MAC is computed, if it has one.
+struct Answer {
+    message: Message,
+    mac: Option<MessageMac>,
+}
+
+impl Answer {
+    /// Its bytes, with the MAC that it must have, or a wrong one.
+    fn encode(&self, has_wrong_mac: bool, format: &WireFormat) -> Vec<u8> {
+        match &self.mac {
+            Some(mac) => authentication::encode(mac, &self.message, has_wrong_mac, format),
+            None => self.message.encode(format),
+        }
+    }
 }
 
 /// What the acquirer's threads share.
@@ -149,21 +166,22 @@ impl Exchange {
         Ok(())
     }
 
-    fn deliver(&self, mut line: &TcpStream, decision: &Decision, mut answer: Message) -> io::Result<()> {
+    fn deliver(&self, mut line: &TcpStream, decision: &Decision, mut answer: Answer) -> io::Result<()> {
+        let format = &self.desk.format;
         let body = match decision.delivery {
             Delivery::None => return Ok(()),
             Delivery::DropLine => return line.shutdown(std::net::Shutdown::Both),
             Delivery::Malformed => vec![0xFF],
-            Delivery::Answer => self.desk.encode(&answer, false),
-            Delivery::WrongMac => self.desk.encode(&answer, true),
-            Delivery::NoMac => answer.encode(&self.desk.format),
+            Delivery::Answer => answer.encode(false, format),
+            Delivery::WrongMac => answer.encode(true, format),
+            Delivery::NoMac => answer.message.encode(format),
             Delivery::OtherStan => {
-                let stan = answer.number(11).unwrap_or(0) % 999_999 + 1;
-                answer.set(11, format!("{stan:06}"));
-                self.desk.encode(&answer, false)
+                let stan = answer.message.number(11).unwrap_or(0) % 999_999 + 1;
+                answer.message.set(11, format!("{stan:06}"));
+                answer.encode(false, format)
             }
         };
-        line.write_all(&self.desk.format.frame(&body))
+        line.write_all(&format.frame(&body))
     }
 }
 
@@ -171,12 +189,12 @@ impl Desk {
     /// A desk that nobody has been at yet.
     pub fn new(format: WireFormat, rules: Rules) -> Self {
         let (rules, ledger, ledger_changed) = (Mutex::new(rules), Mutex::default(), Condvar::new());
-        Self { format, mac: None, rules, ledger, ledger_changed }
+        Self { format, macs: None, rules, ledger, ledger_changed }
     }
 
     /// The same, where messages about money have MACs.
-    pub fn with_mac(self, mac: MessageMac) -> Self {
-        Self { mac: Some(mac), ..self }
+    pub fn with_macs(self, macs: Macs) -> Self {
+        Self { macs: Some(macs), ..self }
     }
 
     /// The first whole frame of a stream's bytes, without its header, which it takes away; nothing while it is not
@@ -193,7 +211,7 @@ impl Desk {
     /// frame is no message that the acquirer knows.
     pub fn answer(&self, frame: &[u8]) -> Option<Vec<u8>> {
         let (_, answer) = self.receive(frame)?;
-        Some(self.format.frame(&self.encode(&answer, false)))
+        Some(self.format.frame(&answer.encode(false, &self.format)))
     }
 
     /// What it has seen until now.
@@ -201,32 +219,41 @@ impl Desk {
         lock(&self.ledger).clone()
     }
 
-    fn receive(&self, frame: &[u8]) -> Option<(Decision, Message)> {
+    fn receive(&self, frame: &[u8]) -> Option<(Decision, Answer)> {
         let Some(request) = Message::decode(frame, &self.format) else {
             self.record(|ledger| ledger.malformed += 1);
             return None;
         };
-        if let Some(mac) = &self.mac
-            && authentication::is_needed(&request)
-            && !authentication::is_right(mac, frame, &request, &self.format)
-        {
-            self.record(|ledger| ledger.unauthenticated += 1);
-            let mut answer = request.answer(ECHOED);
-            answer.set(39, if self.format.is_1993 { action_code(&request.mti, MAC_WRONG) } else { MAC_WRONG });
-            return Some((Decision::default(), answer));
-        }
-        let (decision, answer) = self.decide(&request);
-        Some((decision, answer?))
+        let mac = match &self.macs {
+            Some(macs) if authentication::is_needed(&request) => {
+                let mac = macs.of(&request, Usage::AnswerMac);
+                if !self.is_authentic(macs, frame, &request) {
+                    let mut message = request.answer(ECHOED);
+                    let refusal = if self.format.is_1993 { action_code(&request.mti, MAC_WRONG) } else { MAC_WRONG };
+                    message.set(39, refusal);
+                    return Some((Decision::default(), Answer { message, mac }));
+                }
+                mac
+            }
+            _ => None,
+        };
+        let (decision, message) = self.decide(&request);
+        Some((decision, Answer { message: message?, mac }))
     }
 
-    /// The bytes of an answer, with the MAC that it must have, or a wrong one.
-    fn encode(&self, answer: &Message, has_wrong_mac: bool) -> Vec<u8> {
-        match &self.mac {
-            Some(mac) if authentication::is_needed(answer) => {
-                authentication::encode(mac, answer, has_wrong_mac, &self.format)
-            }
-            _ => answer.encode(&self.format),
-        }
+    /// Whether a request's MAC is right, and its key was not used before.
+    fn is_authentic(&self, macs: &Macs, frame: &[u8], request: &Message) -> bool {
+        let mac = macs.of(request, Usage::RequestMac);
+        let is_right = mac.is_some_and(|mac| authentication::is_right(&mac, frame, request, &self.format));
+        let serial_number = macs.serial_number(request);
+        self.record(|ledger| {
+            let is_new =
+                serial_number.is_none_or(|number| !ledger.key_serial_numbers.iter().any(|used| used == number));
+            ledger.key_serial_numbers.extend(serial_number.map(str::to_owned));
+            let is_authentic = is_right && is_new;
+            ledger.unauthenticated += u32::from(!is_authentic);
+            is_authentic
+        })
     }
 
     fn record<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {

@@ -4,7 +4,7 @@ use aes::Aes128;
 use cipher::{Array, BlockCipherEncrypt, KeyInit};
 use zeroize::Zeroizing;
 
-use super::{Key, Padding};
+use super::{BaseDerivationKey, Key, Padding};
 
 /// How a message's MAC is computed, and with which key. The key is wiped when dropped and never printed.
 #[derive(Clone)]
@@ -25,6 +25,15 @@ impl MessageMac {
             "retail-padding-1" => Some(Self::Retail(Key::from_bytes(key), Padding::Zeros)),
             "retail-padding-2" => Some(Self::Retail(Key::from_bytes(key), Padding::Marked)),
             "aes-cmac" => Some(Self::AesCmac(Zeroizing::new(key))),
+            _ => None,
+        }
+    }
+
+    /// The base derivation key of the scheme that goes with an algorithm: AES for CMAC, triple DES for retail MACs.
+    pub fn base_derivation_key(name: &str, key: [u8; 16]) -> Option<BaseDerivationKey> {
+        match name {
+            "retail-padding-1" | "retail-padding-2" => Some(BaseDerivationKey::Tdes(Zeroizing::new(key))),
+            "aes-cmac" => Some(BaseDerivationKey::Aes(Zeroizing::new(key))),
             _ => None,
         }
     }

@@ -217,6 +217,28 @@ impl Dukpt {
         Dukpt { id, future, reserved: last_reserved }
     }
 
+    fn next(&self) -> Option<u32> {
+        match &self.future {
+            Future::Aes(registers) => registers.next(),
+            Future::Tdes(registers) => registers.next(),
+        }
+    }
+
+    /// What must be written down and synced before the next key is taken; nothing where a reservation covers it, or no
+    /// key is left.
+    pub fn due(&self) -> Option<KeyReservation> {
+        let next = self.next().filter(|next| *next > self.reserved)?;
+        let last_counter = next.saturating_add(Self::RESERVED_AT_ONCE - 1);
+        Some(KeyReservation { initial_key_id: self.id.clone(), last_counter })
+    }
+
+    /// This reservation is written down and synced.
+    pub fn reserved(&mut self, written: &KeyReservation) {
+        if written.initial_key_id == self.id {
+            self.reserved = self.reserved.max(written.last_counter);
+        }
+    }
+
     /// Takes the keys of the next transaction.
     ///
     /// `write` writes a reservation down and syncs it. It is called before a key is taken that no reservation covers; where
@@ -228,17 +250,11 @@ impl Dukpt {
         &mut self,
         write: impl FnOnce(KeyReservation) -> Result<(), E>,
     ) -> Result<TransactionKeys, TakeError<E>> {
-        let next = match &self.future {
-            Future::Aes(registers) => registers.next(),
-            Future::Tdes(registers) => registers.next(),
-        };
-        let exhausted = || TakeError::Exhausted(self.id.clone());
-        let next = next.ok_or_else(exhausted)?;
-        if next > self.reserved {
-            let last_counter = next.saturating_add(Self::RESERVED_AT_ONCE - 1);
-            write(KeyReservation { initial_key_id: self.id.clone(), last_counter }).map_err(TakeError::NotWritten)?;
-            self.reserved = last_counter;
+        if let Some(reservation) = self.due() {
+            write(reservation.clone()).map_err(TakeError::NotWritten)?;
+            self.reserved(&reservation);
         }
+        let exhausted = || TakeError::Exhausted(self.id.clone());
         let (serial_number, key) = match &mut self.future {
             Future::Aes(registers) => {
                 let (counter, key) = registers.take().ok_or_else(exhausted)?;

@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 
 use super::super::handle::Reply;
 use super::super::{
-    Card, Event, Fault, HostFailure, Input, OnlineRequest, Record, Request, Retry, Reversal, SendFailure, Token,
-    Transaction, tap_result,
+    Card, Event, Fault, HostFailure, Input, OnlineRequest, Record, Request, Retry, Reversal, SendFailure,
+    TerminalEvent, Token, Transaction, tap_result,
 };
 use super::answering::send;
 use super::{Engine, Message, Open};
 use crate::upstream::{
     self, Advice, AdviceAnswer, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, NetworkPurpose,
-    NetworkRequest, NotSent, OnReversal, ReversalAnswer, icc_data,
+    NetworkRequest, NotSent, OnReversal, Reserve, ReversalAnswer, icc_data,
 };
 
 impl Engine {
@@ -88,6 +88,16 @@ impl Engine {
         let unavailable =
             |error: HostError| Fault::new("HostUnavailable", Retry::AfterOperator, format!("the acquirer: {error}"));
         send(reply, answer.map_err(unavailable));
+    }
+
+    /// Writes down that keys are about to be used. Where that fails the link hears nothing, and uses none.
+    pub(super) fn reserve_keys(&mut self, reserve: Reserve) {
+        let event = TerminalEvent::KeysReserved(reserve.reservation);
+        match self.journal.append_terminal((self.inputs.now)(), &event) {
+            // Where the link has ended meanwhile, these keys are given away.
+            Ok(_) => drop(reserve.written.send(())),
+            Err(error) => self.journal_failed(&error),
+        }
     }
 
     /// Whatever the host answers, it is there.

@@ -41,7 +41,7 @@ use crate::journal::{Journal, JournalError};
 use crate::keys::{KeyError, StorageKey};
 use crate::reader;
 use crate::upstream::icc_data::IssuerData;
-use crate::upstream::{AdviceAnswer, AuthorisationAnswer, Host, HostError, ReversalAnswer};
+use crate::upstream::{AdviceAnswer, AuthorisationAnswer, Host, HostError, Reserve, ReversalAnswer};
 
 /// Why the engine can't start.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,8 @@ enum Message {
     /// A message has stood for as long as it must.
     HoldOver(Token),
     RetryJournal,
+    /// The host link is about to use keys.
+    ReserveKeys(Reserve),
 }
 
 /// An open transaction.
@@ -183,6 +185,11 @@ impl Engine {
         let (inbox, messages) = mpsc::unbounded_channel();
         let (terminal, calls) = Terminal::new();
         forward(calls, inbox.clone(), Message::Call);
+        if let Some(key) = host.initial_key_id() {
+            let (ledger, reservations) = mpsc::unbounded_channel();
+            forward(reservations, inbox.clone(), Message::ReserveKeys);
+            host.derive_keys_after(journal.last_reserved_counter(key)?, ledger);
+        }
         let mut engine = Engine {
             stans: StanCounter::after(journal.last_stan()?),
             acceptor: config.acceptor(),
@@ -296,7 +303,7 @@ impl Engine {
             | Message::FieldOn(token, _)
             | Message::Moment(token, _)
             | Message::HoldOver(token) => Some(token.clone()),
-            Message::Echo(..) | Message::RetryJournal => None,
+            Message::Echo(..) | Message::RetryJournal | Message::ReserveKeys(_) => None,
         }
     }
 
@@ -329,6 +336,7 @@ impl Engine {
                 }
             }
             Message::RetryJournal => self.retry_journal(),
+            Message::ReserveKeys(reserve) => self.reserve_keys(reserve),
         }
     }
 

@@ -7,6 +7,7 @@ use tender_sim::card::{Card, Personality};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::keys::{InitialKey, KeyReservation};
 use crate::reader::simulated::{SimulatedCard, SimulatedReader};
 use crate::reader::{Clock, Event, ReaderId};
 use crate::terminal::testing::{at, purchase};
@@ -296,4 +297,19 @@ async fn a_terminal_starts_on_a_journal_that_can_not_be_written_and_waits_until_
     let (view, _) = bench.until_done("t1").await;
     assert_eq!((view.result, view.error.unwrap().name), (Some(FinalResult::Aborted), "Restarted"));
     assert_eq!(bench.create(purchase("t2")).unwrap().state, Phase::Created);
+}
+
+#[tokio::test]
+async fn keys_are_in_the_journal_before_the_link_hears_that_it_may_use_them() {
+    let mut bench = Bench::new();
+    let initial_key_id = InitialKey::aes(&[7; 16], &[1; 8]).unwrap().id();
+    let reserve = |bench: &mut Bench, last_counter| {
+        let (written, mut is_written) = oneshot::channel();
+        let reservation = KeyReservation { initial_key_id: initial_key_id.clone(), last_counter };
+        bench.engine.handle(Message::ReserveKeys(Reserve { reservation, written }));
+        (is_written.try_recv().is_ok(), bench.engine.journal.last_reserved_counter(&initial_key_id).unwrap())
+    };
+    assert_eq!(reserve(&mut bench, 16), (true, 16));
+    bench.break_journal("keys_reserved");
+    assert_eq!(reserve(&mut bench, 32), (false, 16));
 }

@@ -14,13 +14,25 @@ use super::super::config::HostConfig;
 use super::super::exchange::{Ended, Exchange, Expected};
 use super::super::failure::{HostError, NoAnswer, NotSent};
 use super::super::iso8583::{Message, Purpose};
-use super::super::mac_keys::MacKeys;
+use super::super::mac_keys::{KeyLedger, KeySupply, MacKeys, RequestKeys};
+use crate::keys::MacKey;
 use crate::terminal::Stan;
 
 type Reply = mpsc::UnboundedSender<Result<Message, HostError>>;
 
 /// What comes of a request: how it ended, and perhaps an answer that was late.
 pub(super) type Answers = mpsc::UnboundedReceiver<Result<Message, HostError>>;
+
+/// What a handle wants of the task.
+#[derive(Debug)]
+pub(super) enum Order {
+    Send(Command),
+    /// Keys may be derived now, after those that were reserved before; the ledger writes down which.
+    DeriveKeys {
+        last_reserved: u32,
+        ledger: KeyLedger,
+    },
+}
 
 /// A request to send.
 #[derive(Debug)]
@@ -87,7 +99,7 @@ where
 pub(super) struct Link<S, F, C> {
     config: Arc<HostConfig>,
     exchange: Exchange<Reply>,
-    mac_keys: MacKeys,
+    keys: KeySupply,
     connect: C,
     line: Line<S, F>,
     /// Failed connections in a row.
@@ -110,7 +122,7 @@ where
         Self {
             exchange: Exchange::new(config.dialect.clone(), config.frame_bytes_max),
             config,
-            mac_keys,
+            keys: KeySupply::Given(mac_keys),
             connect,
             line: Line::Down,
             failures: 0,
@@ -120,19 +132,19 @@ where
         }
     }
 
-    pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+    pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         let mut buffer = Zeroizing::new([0; 2048]);
         loop {
             self.connect_if_due();
             self.send_what_waits().await;
             let wake = self.next_deadline();
             tokio::select! {
-                command = commands.recv() => {
-                    let Some(command) = command else { return };
-                    self.queue(command);
+                order = orders.recv() => {
+                    let Some(order) = order else { return };
+                    self.take(order);
                     // All that has come by now, so that what is urgent among it goes first.
-                    while let Ok(command) = commands.try_recv() {
-                        self.queue(command);
+                    while let Ok(order) = orders.try_recv() {
+                        self.take(order);
                     }
                 }
                 happened = self.line.next(&mut *buffer) => {
@@ -147,10 +159,11 @@ where
         }
     }
 
-    fn queue(&mut self, command: Command) {
-        match command.send_by {
-            Some(_) => self.urgent.push(command),
-            None => self.patient.push_back(command),
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Send(command) if command.send_by.is_some() => self.urgent.push(command),
+            Order::Send(command) => self.patient.push_back(command),
+            Order::DeriveKeys { last_reserved, ledger } => self.keys.derive_after(last_reserved, ledger),
         }
     }
 
@@ -193,17 +206,17 @@ where
         }
     }
 
-    async fn send(&mut self, command: Command) {
+    async fn send(&mut self, mut command: Command) {
         if command.is_too_late() {
             return command.end(Err(NotSent::TooLate.into()));
         }
-        let has_mac = self.config.dialect.mac.as_ref().is_some_and(|rule| rule.messages.contains(&command.purpose));
-        let mac_key = match has_mac.then(|| self.mac_keys.next()).transpose() {
-            Ok(key) => key,
+        let keys = match self.keys_for(&mut command).await {
+            Ok(keys) => keys,
             Err(error) => return command.end(Err(error.into())),
         };
-        let expected = self.exchange.expected(&command.message, command.stan, mac_key);
-        match self.write(&command.message, &expected).await {
+        let (ours, theirs) = keys.map(|keys| (keys.request, keys.answer)).unzip();
+        let expected = self.exchange.expected(&command.message, command.stan, theirs);
+        match self.write(&command.message, ours.as_deref(), &expected).await {
             Ok(()) => {
                 let deadline = Instant::now() + self.config.response_timeout();
                 self.exchange.sent(expected, deadline.into_std(), command.reply);
@@ -212,8 +225,25 @@ where
         }
     }
 
-    async fn write(&mut self, message: &Message, expected: &Expected) -> Result<(), HostError> {
-        let frame = self.exchange.frame(message, expected)?;
+    /// The keys of its MACs, where it has one; the message says then how the host finds them.
+    async fn keys_for(&mut self, command: &mut Command) -> Result<Option<RequestKeys>, NotSent> {
+        let rule = self.config.dialect.mac.as_ref().filter(|rule| rule.messages.contains(&command.purpose));
+        let Some(rule) = rule else { return Ok(None) };
+        let keys = self.keys.next(rule.algorithm).await?;
+        if let Some(serial_number) = &keys.serial_number {
+            let (field, value) = self.config.dialect.key_serial_number(serial_number.as_bytes())?;
+            command.message.set(field, value);
+        }
+        Ok(Some(keys))
+    }
+
+    async fn write(
+        &mut self,
+        message: &Message,
+        mac_key: Option<&MacKey>,
+        expected: &Expected,
+    ) -> Result<(), HostError> {
+        let frame = self.exchange.frame(message, mac_key, expected)?;
         let Line::Up(stream) = &mut self.line else { return Err(NotSent::TooLate.into()) };
         let mut written = 0;
         let write = async {

@@ -11,17 +11,18 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use self::link::{Answers, Command, Link};
+use self::link::{Answers, Command, Link, Order};
 use super::advice::{Advice, AdviceAnswer};
 use super::answer::Answered;
 use super::authorisation::{AuthorisationAnswer, AuthorisationRequest};
 use super::config::{CardAcceptor, HostConfig};
 use super::failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
 use super::iso8583::{Message, Purpose};
-use super::mac_keys::MacKeys;
+use super::mac_keys::{KeyLedger, MacKeys};
 use super::network::NetworkRequest;
 use super::response_code::ResponseCode;
 use super::reversal::{Reversal, ReversalAnswer};
+use crate::keys::InitialKeyId;
 use crate::terminal::{Rrn, Stan};
 
 /// A handle to the host link; clones share the connection.
@@ -36,7 +37,8 @@ use crate::terminal::{Rrn, Stan};
 pub struct Host {
     config: Arc<HostConfig>,
     acceptor: Arc<CardAcceptor>,
-    commands: mpsc::UnboundedSender<Command>,
+    initial_key_id: Option<InitialKeyId>,
+    orders: mpsc::UnboundedSender<Order>,
 }
 
 /// An authorisation that the host was asked for.
@@ -68,10 +70,22 @@ impl Host {
         F: Future<Output = io::Result<S>> + Send + 'static,
         C: FnMut() -> F + Send + 'static,
     {
-        let (commands, receiver) = mpsc::unbounded_channel();
+        let (orders, receiver) = mpsc::unbounded_channel();
+        let initial_key_id = mac_keys.initial_key_id();
         let config = Arc::new(config);
         tokio::spawn(Link::new(config.clone(), mac_keys, connect).run(receiver));
-        Self { config, acceptor: Arc::new(acceptor), commands }
+        Self { config, acceptor: Arc::new(acceptor), initial_key_id, orders }
+    }
+
+    /// From which initial key the keys of messages are derived, if they are.
+    pub fn initial_key_id(&self) -> Option<&InitialKeyId> {
+        self.initial_key_id.as_ref()
+    }
+
+    /// Has keys derived, after the last that was reserved in earlier runs. Before a key is used, it goes to the ledger.
+    pub fn derive_keys_after(&self, last_reserved: u32, ledger: KeyLedger) {
+        // A link that has ended sends nothing, and needs no key.
+        let _ = self.orders.send(Order::DeriveKeys { last_reserved, ledger });
     }
 
     /// Asks for an authorisation, once. Journal the request first.
@@ -130,8 +144,9 @@ impl Host {
 
     fn send(&self, message: Message, purpose: Purpose, stan: Stan, send_by: Option<Instant>) -> Answers {
         let (reply, answers) = mpsc::unbounded_channel();
-        if let Err(unsent) = self.commands.send(Command { message, purpose, stan, send_by, reply }) {
-            unsent.0.end(Err(NotSent::Stopped.into()));
+        let order = Order::Send(Command { message, purpose, stan, send_by, reply });
+        if let Err(mpsc::error::SendError(Order::Send(command))) = self.orders.send(order) {
+            command.end(Err(NotSent::Stopped.into()));
         }
         answers
     }

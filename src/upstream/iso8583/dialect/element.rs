@@ -39,6 +39,7 @@ pub enum Element {
     OriginalDataElements,
     OriginalData,
     ReplacementAmounts,
+    KeySerialNumber,
 }
 
 /// What there is to know of a data element.
@@ -89,6 +90,7 @@ pub const ELEMENTS: &[Description] = &[
     element(Element::IccData, "icc_data", "data objects of chip and kernel; of an answer, the issuer's", Authentication),
     element(Element::OriginalDataElements, "original_data_elements", "of the request that is taken back: type, STAN, transmission time, acquirer, zeros: 42 digits", Public),
     element(Element::OriginalData, "original_data", "of the request that is taken back: type, STAN, local time, length of the acquirer and the acquirer: up to 35 digits", Public),
+    element(Element::KeySerialNumber, "key_serial_number", "by which the host finds the key of the MAC (DUKPT): bytes, or their hexadecimal digits in a field of text", Public),
     element(Element::ReplacementAmounts, "replacement_amounts", "what remains of the amount that is taken back, nothing: 42 characters", Public),
 ];
 
@@ -119,6 +121,7 @@ impl Element {
                 | OriginalDataElements
                 | OriginalData
                 | ReplacementAmounts
+                | KeySerialNumber
         )
     }
 

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::super::encode::{EncodeError, fill};
 use super::super::field::{Content, Length};
 use super::settings::{InvalidDialect, Misplaced};
-use super::{Dialect, Purpose};
+use super::{Dialect, Element, Purpose};
 use crate::keys::{MacAlgorithm, MacKey};
+use crate::terminal::Hex;
 
 /// The fields of a MAC: 64, and 128 in a message that has fields beyond 64 (ISO 8583:1987, data elements 64 and 128).
 pub const MAC_FIELDS: [u8; 2] = [64, 128];
@@ -19,6 +21,9 @@ pub const MAC_FIELDS: [u8; 2] = [64, 128];
 pub enum MacKeyOrigin {
     /// The configuration has one key for all messages, under `[keys.mac]`.
     Configured,
+    /// Each message has keys of its own, derived from the configuration's `[keys.dukpt]`; its key serial number stands
+    /// where the dialect places `key_serial_number`.
+    Dukpt,
 }
 
 /// The MACs of a dialect: that of a message is over its bytes from the message type up to the MAC's own field, which is
@@ -72,6 +77,9 @@ impl MacTable {
 impl MacRule {
     /// Whether the dialect leaves the MAC's fields to it, and they have room.
     pub(super) fn check(&self, dialect: &Dialect) -> Result<(), InvalidDialect> {
+        if self.key == MacKeyOrigin::Dukpt && dialect.field_of(Element::KeySerialNumber).is_none() {
+            return Err(InvalidDialect::NoSerialNumber);
+        }
         for number in MAC_FIELDS {
             let has_room = dialect.format(number).is_some_and(|format| {
                 (format.content, format.length) == (Content::Binary, Length::Fixed) && format.limit >= self.length
@@ -83,5 +91,23 @@ impl MacRule {
             }
         }
         Ok(())
+    }
+}
+
+impl Dialect {
+    /// A key serial number as it is written, and the field that it goes into: its bytes, or their digits in a field of
+    /// text.
+    ///
+    /// # Errors
+    /// If the field can't hold it.
+    pub fn key_serial_number(&self, bytes: &[u8]) -> Result<(u8, Vec<u8>), EncodeError> {
+        let number = self.field_of(Element::KeySerialNumber).ok_or(EncodeError::NoSuchField(0))?;
+        let format = self.format(number).ok_or(EncodeError::NoSuchField(number))?;
+        let value = match format.content {
+            Content::Binary => bytes.to_vec(),
+            _ => Hex(bytes.to_vec()).to_string().into_bytes(),
+        };
+        fill(number, format, &value)?;
+        Ok((number, value))
     }
 }

@@ -77,6 +77,9 @@ pub enum InvalidDialect {
     /// A MAC that says too little, or more than there is.
     #[error("a MAC has 4 to 8 bytes")]
     MacLength,
+    /// Derived keys, and no place to name them.
+    #[error("keys by DUKPT need a field for key_serial_number, under [elements]")]
+    NoSerialNumber,
     /// A field of the MAC is used otherwise.
     #[error("field {number} must be free for the MAC, and hold {length} bytes at least, with a format such as b8")]
     MacField {
