@@ -131,6 +131,9 @@ impl Books {
         if host.total() != paid {
             self.complain(format!("the host books {} in all, and the journal {paid}", host.total()));
         }
+        if host.unauthenticated > 0 {
+            self.complain(format!("{} messages had a wrong MAC, or a key that was used before", host.unauthenticated));
+        }
         let mut stans: Vec<u64> = host.entries.iter().map(|entry| entry.stan).collect();
         stans.sort_unstable();
         if let Some(pair) = stans.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -183,7 +183,9 @@ impl Life {
             });
             let connect = move || network.clone().connect();
             let mut config = Config::load(&world.config).expect("the example is a configuration");
-            let host = Host::start_over(config.host.clone(), config.card_acceptor.clone(), MacKeys::None, connect);
+            let keys = config.acquirer_keys.read(None).expect("the initial key is in its file");
+            let keys = MacKeys::Derived(keys.dukpt.expect("the configuration names it"));
+            let host = Host::start_over(config.host.clone(), config.card_acceptor.clone(), keys, connect);
             let mut unpredictable = random.fork();
             let (start, error) = (world.elapsed, clock_error.clone());
             let now = move || {

@@ -1,7 +1,7 @@
 //! A shop in virtual time, with everything that can go wrong in it, from a seed.
 //!
 //! The terminal is the real one: engine, journal, queue, messages and kernels. Around it are registers that repeat,
-//! cancel and vanish, customers whose cards are torn off, a network that loses, delays, doubles and spoils, a host that
+//! cancel and vanish, customers whose cards are torn off, a network that loses, delays, doubles, spoils and forges, a host that
 //! declines and approves in part, a disk that fails and tears its last write, a clock that jumps, and power cuts, at
 //! writes and elsewhere. When the troubles are over the terminal gets the time to finish; then registers, journal and
 //! host must agree on every single transaction.
@@ -18,6 +18,7 @@ mod trouble;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr};
+use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use tempfile::TempDir;
-use tender_sim::acquirer::{Desk, Rules, WireFormat};
+use tender_sim::acquirer::{Desk, Macs, Rules, WireFormat};
 use tender_sim::card::{Card, Personality};
 use tenderd::config::EXAMPLE;
 use tenderd::journal::Journal;
@@ -119,17 +120,30 @@ fn progress(done: u64, all: u64) {
     }
 }
 
-/// The example configuration, with an offline limit and short time-outs.
+/// The base derivation key of the acquirer, and the initial key of this terminal (ANSI X9.24-3:2017, supplement).
+const BASE: [u8; 16] = 0xFEDCBA9876543210F1F1F1F1F1F1F1F1_u128.to_be_bytes();
+const INITIAL_KEY: &str = "1273671EA26AC29AFA4D1084127652A1";
+
+/// The example configuration, with an offline limit, short time-outs, and messages that carry MACs with derived keys.
 fn configuration(folder: &Path) -> PathBuf {
     let changes = [
         ("/usr/share/tenderd/keys/test-ca.toml", concat!(env!("CARGO_MANIFEST_DIR"), "/sim/keys/test-ca.toml")),
         ("floor_limit = \"0.00\"", "floor_limit = \"25.00\""),
         ("response_timeout_ms = 30000", "response_timeout_ms = 8000"),
+        (
+            "dialect = \"bcd\"",
+            "dialect = { preset = 'bcd', elements = { 63 = 'key_serial_number' }, \
+             mac = { algorithm = 'aes-cmac', key = 'dukpt' } }",
+        ),
+        ("\n[readers]", "\n[keys.dukpt]\nfile = 'dukpt.key'\nscheme = 'aes'\nid = '1234567890123456'\n\n[readers]"),
     ];
     let text = changes.iter().fold(EXAMPLE.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "the example configuration has no {from:?}");
         text.replace(from, to)
     });
+    let key = folder.join("dukpt.key");
+    fs::write(&key, INITIAL_KEY).expect("there is room");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("it is ours");
     let path = folder.join("tenderd.toml");
     fs::write(&path, text).expect("there is room");
     path
@@ -153,11 +167,12 @@ fn run(seed: u64, config: &Path, folder: &Path) -> Result<Ends, String> {
     let trouble = Trouble::draw(&mut random);
     let cards = (0..4).map(|_| Arc::new(Mutex::new(CARDS[random.below(CARDS.len())].clone())));
     let format = WireFormat::named("bcd").expect("the example's dialect");
+    let desk = Desk::new(format, Rules::parse(RULES).expect("they are rules"));
     let mut world = World {
         config: config.to_owned(),
         folder: folder.to_owned(),
         cards: cards.collect(),
-        desk: Arc::new(Desk::new(format, Rules::parse(RULES).expect("they are rules"))),
+        desk: Arc::new(desk.with_macs(Macs::derived("aes-cmac", BASE, 63).expect("it has such MACs"))),
         books: Arc::new(Mutex::new(Books::default())),
         elapsed: Duration::ZERO,
         clock_error: 0,

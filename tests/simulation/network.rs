@@ -70,6 +70,13 @@ impl Network {
         }
     }
 
+    /// An answer with a bit that is changed behind its length header.
+    fn forged(&self, mut answer: Vec<u8>) -> Vec<u8> {
+        let index = lock(&self.random).between(2, answer.len() as u64 - 1) as usize;
+        answer[index] ^= 0x01;
+        answer
+    }
+
     async fn deliver(self: Arc<Self>, frame: Vec<u8>, back: mpsc::UnboundedSender<Back>) {
         tokio::time::sleep(self.milliseconds(1, 50)).await;
         if self.happens(|trouble| trouble.request_lost) {
@@ -88,6 +95,7 @@ impl Network {
             return;
         }
         let answer = if self.happens(|trouble| trouble.answer_malformed) { vec![0, 1, 0xFF] } else { answer };
+        let answer = if self.happens(|trouble| trouble.answer_forged) { self.forged(answer) } else { answer };
         if self.happens(|trouble| trouble.answer_doubled) {
             let _ = back.send(Back::Bytes(answer.clone()));
         }

@@ -39,6 +39,8 @@ pub(crate) struct Trouble {
     pub(crate) answer_doubled: usize,
     /// An answer is no message.
     pub(crate) answer_malformed: usize,
+    /// Somebody on the line changes an answer, and has no key for its MAC.
+    pub(crate) answer_forged: usize,
     /// The line breaks instead of an answer.
     pub(crate) line_broken: usize,
     /// No connection can be made.
@@ -82,6 +84,7 @@ impl Trouble {
             cancels: rate(30),
             repeats: rate(40),
             vanishes: rate(30),
+            answer_forged: rate(15),
         }
     }
 
@@ -104,6 +107,7 @@ impl Trouble {
             cancels: 0,
             repeats: 0,
             vanishes: 0,
+            answer_forged: 0,
         }
     }
 }
