@@ -329,6 +329,7 @@ fn request(token: &Token, accept_partial: bool) -> Request {
     Request {
         token: token.clone(),
         kind: TransactionType::Purchase,
+        original: None,
         amount: Amount::from(ASKED),
         amount_other: None,
         currency: Currency::from_alpha("EUR").unwrap(),

@@ -95,6 +95,7 @@ impl Shop {
         let request = Request {
             token: token.parse().unwrap(),
             kind: TransactionType::Purchase,
+            original: None,
             amount: Amount::from(1250),
             amount_other: None,
             currency: Currency::from_alpha("EUR").unwrap(),

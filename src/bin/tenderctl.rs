@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tenderd::ctl::{
-    BusArgs, Client, Failure, Output, cancel, completions, config, decode, dialect, host, import, journal, keys,
-    readers, receipt, record, replay, sale, status, transactions,
+    BusArgs, Client, Failure, Output, cancel, completions, config, decode, dialect, follow_up, host, import, journal,
+    keys, readers, receipt, record, replay, sale, status, transactions,
 };
 
 /// Takes contactless payments from the command line, and looks into the terminal that takes them.
@@ -63,6 +63,10 @@ enum DaemonCommand {
     Readers,
     /// Take a payment, and show its phases live
     Sale(sale::Args),
+    /// Give money back to the card that paid, without the card
+    Refund(follow_up::RefundArgs),
+    /// Undo a whole sale before it is settled, without the card
+    Void(follow_up::VoidArgs),
     /// Call a transaction off
     Cancel(cancel::Args),
     /// List transactions, latest first
@@ -105,6 +109,8 @@ async fn ask(command: DaemonCommand, bus: &BusArgs, output: &Output) -> Result<E
         DaemonCommand::Readers => readers::run(&client().await?, output).await,
         // A sale that can't be right is refused before anybody is asked.
         DaemonCommand::Sale(args) => sale::run(&args, bus, output).await,
+        DaemonCommand::Refund(args) => follow_up::refund(&args, bus, output).await,
+        DaemonCommand::Void(args) => follow_up::void(&args, bus, output).await,
         DaemonCommand::Cancel(args) => cancel::run(&args, &client().await?, output).await,
         DaemonCommand::Transactions(args) => transactions::run(&args, &client().await?, output).await,
         DaemonCommand::Receipt(args) => receipt::run(&args, &client().await?, output).await,

@@ -86,7 +86,7 @@ pub async fn serve(
 }
 
 /// A transaction that must have an object on the bus before its caller is told of it; and where to say that it has.
-struct Asked {
+struct ToPublish {
     view: TransactionView,
     published: oneshot::Sender<()>,
 }
@@ -102,7 +102,7 @@ impl Publisher {
     async fn run(
         mut self,
         mut changes: mpsc::UnboundedReceiver<Change>,
-        mut asked: mpsc::UnboundedReceiver<Asked>,
+        mut asked: mpsc::UnboundedReceiver<ToPublish>,
     ) -> zbus::Result<()> {
         loop {
             // Changes first: what is asked for is no older than they are.
@@ -112,7 +112,7 @@ impl Publisher {
                     Some(change) => self.change(change).await?,
                     None => return Ok(()),
                 },
-                Some(Asked { view, published }) = asked.recv() => {
+                Some(ToPublish { view, published }) = asked.recv() => {
                     let server = self.connection.object_server();
                     if server.interface::<_, Transaction1>(transaction_path(&view.token)).await.is_err() {
                         self.transaction(view).await?;

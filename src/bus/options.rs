@@ -8,11 +8,19 @@ use zbus::{OwnedVariant, Variant};
 use super::Error;
 use crate::receipt::Recipient;
 use crate::receipt::text::Columns;
-use crate::terminal::{self, Currency, Fault, MoneyError, Request, RequestError, Token, TransactionType};
+use crate::terminal::{self, Currency, Fault, FollowUp, MoneyError, Request, RequestError, Token, TransactionType};
 
 /// The options of one call. Each is taken once; what is left over at the end is an error, since a
 /// misspelt key must not be taken for a missing one.
 pub(super) struct Options(HashMap<String, OwnedVariant>);
+
+/// What a caller asks for.
+pub(super) enum Asked {
+    /// A transaction with a card.
+    New(Request),
+    /// A follow-up of an earlier one.
+    FollowUp(FollowUp),
+}
 
 /// How a receipt is written.
 pub(super) enum ReceiptFormat {
@@ -82,8 +90,8 @@ impl Options {
         value.ok_or_else(|| Error::invalid_argument(format!("`{key}` is missing")))
     }
 
-    /// The request that these options ask for.
-    pub(super) fn request(mut self) -> Result<Request, Error> {
+    /// What these options ask for. Where they name an original, amount and currency may be left to it.
+    pub(super) fn asked(mut self) -> Result<Asked, Error> {
         let token = Self::required(self.token("token")?, "token")?;
         let kind = match self.string("type")? {
             None => TransactionType::Purchase,
@@ -92,10 +100,20 @@ impl Options {
                 Error::invalid_argument(format!("`type` is `{name}`, which is none of {names}"))
             })?,
         };
+        if let Some(original) = self.token("original")? {
+            return self.follow_up(token, kind, original).map(Asked::FollowUp);
+        }
+        if !kind.can_have_card() {
+            return Err(Error::invalid_argument(format!(
+                "`original` is missing: of which transaction is the {}?",
+                kind.name()
+            )));
+        }
         let currency = Currency::from_alpha(&Self::required(self.string("currency")?, "currency")?)?;
         let request = Request {
             token,
             kind,
+            original: None,
             amount: Self::required(self.amount("amount", currency)?, "amount")?,
             amount_other: self.amount("amount_other", currency)?,
             currency,
@@ -105,7 +123,21 @@ impl Options {
         };
         self.finish()?;
         request.validate().map_err(|error: RequestError| Fault::from(error))?;
-        Ok(request)
+        Ok(Asked::New(request))
+    }
+
+    fn follow_up(mut self, token: Token, kind: TransactionType, original: Token) -> Result<FollowUp, Error> {
+        let currency = self.string("currency")?.map(|alpha| Currency::from_alpha(&alpha)).transpose()?;
+        let amount = match currency {
+            Some(currency) => self.amount("amount", currency)?,
+            None if self.0.contains_key("amount") => {
+                return Err(Error::invalid_argument("`currency` is missing: an amount has one"));
+            }
+            None => None,
+        };
+        let reference = self.string("reference")?;
+        self.finish()?;
+        Ok(FollowUp { token, kind, original, amount, currency, reference })
     }
 
     /// For whom a receipt is, and how it is written.
@@ -161,7 +193,11 @@ mod tests {
 
     fn request(options: &[(&str, Variant<'static>)]) -> Result<Request, String> {
         let options = options.iter().map(|(key, value)| ((*key).to_owned(), value.try_to_owned().unwrap())).collect();
-        Options::new(options).request().map_err(|error| error.to_string())
+        match Options::new(options).asked() {
+            Ok(Asked::New(request)) => Ok(request),
+            Ok(Asked::FollowUp(follow_up)) => panic!("{follow_up:?} without an original"),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     fn sale(amount: Variant<'static>) -> Vec<(&'static str, Variant<'static>)> {

@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 use zbus::object_server::{Interface, SignalEmitter};
 use zbus::{OwnedObjectPath, OwnedVariant};
 
-use super::options::{Options, ReceiptFormat};
+use super::options::{Asked, Options, ReceiptFormat};
 use super::transaction::Transaction1;
-use super::{Asked, Error, transaction_path};
+use super::{Error, ToPublish, transaction_path};
 use crate::receipt::text;
 use crate::terminal::{Status, Terminal, Token, TransactionView};
 
@@ -18,11 +18,11 @@ pub struct Terminal1 {
     terminal: Terminal,
     status: Mutex<Status>,
     /// Asks for a transaction's object.
-    asking: mpsc::UnboundedSender<Asked>,
+    asking: mpsc::UnboundedSender<ToPublish>,
 }
 
 impl Terminal1 {
-    pub(super) fn new(terminal: Terminal, status: Status, asking: mpsc::UnboundedSender<Asked>) -> Self {
+    pub(super) fn new(terminal: Terminal, status: Status, asking: mpsc::UnboundedSender<ToPublish>) -> Self {
         Terminal1 { terminal, status: Mutex::new(status), asking }
     }
 
@@ -37,7 +37,7 @@ impl Terminal1 {
     /// Waits until a transaction has its object.
     async fn publish(&self, view: TransactionView) {
         let (published, is_published) = oneshot::channel();
-        if self.asking.send(Asked { view, published }).is_ok() {
+        if self.asking.send(ToPublish { view, published }).is_ok() {
             // It is not answered if the daemon ends meanwhile.
             let _ = is_published.await;
         }
@@ -59,16 +59,23 @@ impl Terminal1 {
     ///
     /// Keys: `token` (s, required: 1 to 64 of A-Z a-z 0-9 _ - .), `amount` (minor units as any
     /// integer type, or a decimal as s; required), `currency` (s, ISO 4217; required), `type` (s:
-    /// `purchase`, `cash_advance`, `cashback`, `refund`), `amount_other` (the cash in a cashback),
+    /// `purchase`, `cash_advance`, `cashback`, `refund`, `void`), `amount_other` (the cash in a cashback),
     /// `reader` (s: a reader's name), `reference` (s: your own words), `accept_partial` (b).
+    ///
+    /// With `original` (s: the token of an approved transaction), a `refund` gives money back and a `void` undoes the
+    /// whole before it is settled, without a card. Then `amount` and `currency` may be left out: all that is left is
+    /// meant; and `amount_other`, `reader` and `accept_partial` have no place. However many refunds there are, they never
+    /// come to more than the original: `MoreThanIsLeft`.
     ///
     /// Calling again with the same token and the same values gives the same object and starts
     /// nothing; with other values it fails with `org.tenderd.Error.TokenReused`. A type that no card
     /// scheme is configured for fails with `TypeNotOffered`, a reader that is stuck with `ReaderFailed`.
     #[zbus(out_args("transaction"))]
     async fn create_transaction(&self, options: HashMap<String, OwnedVariant>) -> Result<OwnedObjectPath, Error> {
-        let request = Options::new(options).request()?;
-        let view = self.terminal.create(request).await?;
+        let view = match Options::new(options).asked()? {
+            Asked::New(request) => self.terminal.create(request).await?,
+            Asked::FollowUp(follow_up) => self.terminal.follow_up(follow_up).await?,
+        };
         let path = transaction_path(&view.token);
         self.publish(view).await;
         Ok(path)

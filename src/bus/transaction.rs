@@ -44,10 +44,16 @@ impl Transaction1 {
         self.view.token.as_str()
     }
 
-    /// `purchase`, `cash_advance`, `cashback` or `refund`.
+    /// `purchase`, `cash_advance`, `cashback`, `refund` or `void`.
     #[zbus(property(emits_changed_signal = "const"), name = "Type")]
     fn kind(&self) -> &str {
         self.view.kind.name()
+    }
+
+    /// The token of the transaction that it refunds or voids.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn original(&self) -> &str {
+        self.view.original.as_ref().map_or("", |original| original.as_str())
     }
 
     /// What was asked for, in minor units, cash included.

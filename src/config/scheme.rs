@@ -38,8 +38,9 @@ pub(super) fn applications(
         other => return Err(source.error(scheme.kernel.span(), format!("there is no kernel {other}; 2 and 3 are"))),
     };
     let transaction_types = each(source, &scheme.transactions, "a scheme is for one type at least", |name| {
-        let known = TransactionType::from_name(name).map(TransactionType::code);
-        known.ok_or_else(|| format!("`{name}` is none of {}", TransactionType::ALL.map(|(.., name)| name).join(", ")))
+        let known = TransactionType::from_name(name).filter(|kind| kind.can_have_card()).map(TransactionType::code);
+        let names = || TransactionType::names_with_card().collect::<Vec<_>>().join(", ");
+        known.ok_or_else(|| format!("`{name}` is none of {}", names()))
     })?;
     let aids = each(source, &scheme.aids, "a scheme has one AID at least", |text| {
         Aid::try_from(&hex(text)?[..]).map_err(|error| error.to_string())

@@ -12,6 +12,7 @@ pub mod config;
 pub mod decode;
 pub mod dialect;
 mod failure;
+pub mod follow_up;
 mod following;
 pub mod host;
 pub mod import;
@@ -31,6 +32,7 @@ pub mod status;
 mod table;
 mod tap_inputs;
 pub mod transactions;
+mod watch;
 
 pub use client::{BusArgs, Client};
 pub use failure::Failure;
@@ -40,6 +42,7 @@ pub use output::{Output, Style};
 pub const HELP: &str = "\
 Examples:
   tenderctl sale 12.50 EUR          take a payment; the exit code tells the outcome
+  tenderctl refund TOKEN            give it back, without the card
   tenderctl receipt TOKEN           print its receipt
   tenderctl status --json           the state of the terminal, for a script
   tenderctl host                    whether the acquirer answers

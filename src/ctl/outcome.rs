@@ -66,6 +66,7 @@ pub(super) fn print(transaction: &Object, output: &Output) {
         ("cardholder", if result == "approved" { verification(transaction.text("cvm")) } else { "" }),
         ("authorisation", transaction.text("authorisation_code")),
         ("STAN", &stan),
+        ("of", transaction.text("original")),
         ("token", transaction.text("token")),
     ];
     for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {

@@ -158,6 +158,15 @@ impl Journal {
         self.find_all(&tokens)
     }
 
+    /// The transactions that refund or void the one of this token, oldest first, whatever became of them.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn follow_ups(&self, original: &Token) -> Result<Vec<Transaction>, JournalError> {
+        let sql = "SELECT token FROM journal WHERE event = 'created' AND body ->> 'original' = ?1 ORDER BY seq";
+        self.find_all(&self.tokens(sql, [original.as_str()])?)
+    }
+
     /// Transactions that have no final result yet, or of which the acquirer has yet to take an advice,
     /// oldest first: after a restart each of them must be brought to its end.
     pub fn unfinished(&self) -> Result<Vec<Transaction>, JournalError> {

@@ -16,6 +16,9 @@ CREATE UNIQUE INDEX completed_once ON journal (token) WHERE event = 'completed';
 CREATE INDEX by_token ON journal (token, seq) WHERE token IS NOT NULL;
 CREATE INDEX by_stan ON journal (seq) WHERE event IN ('online_requested', 'reversal_requested', 'advice_requested');
 
+-- What refunds or voids a transaction.
+CREATE INDEX by_original ON journal (body ->> 'original') WHERE event = 'created';
+
 CREATE INDEX torn_transactions ON journal (seq) WHERE event = 'torn_transactions';
 CREATE INDEX keys_reserved ON journal (seq) WHERE event = 'keys_reserved';
 

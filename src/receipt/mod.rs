@@ -12,8 +12,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::terminal::{
-    Acceptor, CardRead, Currency, Cvm, FinalResult, Hex, MaskedPan, Reason, Rrn, Stan, Token, Transaction,
-    TransactionType,
+    Acceptor, Currency, Cvm, FinalResult, Hex, MaskedPan, Reason, Rrn, Stan, Token, Transaction, TransactionType,
 };
 
 /// What stands at the head of every receipt of a merchant.
@@ -60,6 +59,9 @@ pub struct Receipt {
     /// Purchase, refund ...
     #[serde(rename = "type")]
     pub kind: TransactionType,
+    /// The transaction that it refunds or voids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<Token>,
     /// The currency of all amounts.
     pub currency: Currency,
     /// The amount asked for, as a decimal.
@@ -74,7 +76,7 @@ pub struct Receipt {
     pub result: FinalResult,
     /// Why.
     pub reason: Reason,
-    /// The card, if one was read.
+    /// The card, if one was read, be it for the original.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub card: Option<CardLines>,
     /// The acquirer, if it was asked.
@@ -94,8 +96,9 @@ pub struct CardLines {
     /// The AID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aid: Option<Hex>,
-    /// How the cardholder was verified.
-    pub cvm: Cvm,
+    /// How the cardholder was verified, where a card was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cvm: Option<Cvm>,
     /// What the card may still spend without its issuer, as a decimal; on the customer's copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available_offline_spending_amount: Option<String>,
@@ -147,44 +150,48 @@ impl Receipt {
             token: request.token.clone(),
             reference: request.reference.clone(),
             kind: request.kind,
+            original: request.original.clone(),
             currency: request.currency,
             amount: decimal(request.amount),
             cash: request.amount_other.map(decimal),
             approved_amount: transaction.approved_amount().map(decimal),
             result: ending.result,
             reason: ending.reason,
-            card: transaction.card_read().map(|card_read| CardLines::new(card_read, copy, request.currency)),
+            card: CardLines::new(transaction, copy),
             host,
         })
     }
 
     /// Whether the merchant must have this copy signed.
     pub fn wants_signature(&self) -> bool {
-        let signature = self.card.as_ref().is_some_and(|card| card.cvm == Cvm::Signature);
+        let signature = self.card.as_ref().is_some_and(|card| card.cvm == Some(Cvm::Signature));
         signature && self.copy == Recipient::Merchant && self.result == FinalResult::Approved
     }
 }
 
 impl CardLines {
     //= C-3 4.3.1.1
-    fn new(card_read: &CardRead, copy: Recipient, currency: Currency) -> Self {
-        let spending_amount = card_read.data.available_offline_spending_amount.as_ref();
+    fn new(transaction: &Transaction, copy: Recipient) -> Option<Self> {
+        let card = transaction.card_on_record()?;
+        let (read, currency) = (transaction.card_read(), transaction.request().currency);
+        let data = read.map(|read| read.data.clone()).unwrap_or_default();
+        let spending_amount = data.available_offline_spending_amount.as_ref();
         let spending_amount = spending_amount.and_then(|amount| Amount::try_from(&amount.0[..]).ok());
-        let for_merchant = |value: &Option<Hex>| value.clone().filter(|_| copy == Recipient::Merchant);
-        CardLines {
-            application_label: card_read.application_label.clone(),
-            pan: card_read.pan.as_ref().map(|pan| match copy {
+        let for_merchant = |value: Option<Hex>| value.filter(|_| copy == Recipient::Merchant);
+        Some(CardLines {
+            application_label: card.application_label,
+            pan: card.pan.map(|pan| match copy {
                 Recipient::Customer => pan.last_four_only(),
-                Recipient::Merchant => pan.clone(),
+                Recipient::Merchant => pan,
             }),
-            aid: card_read.data.aid.clone(),
-            cvm: card_read.cvm,
+            aid: card.aid,
+            cvm: read.map(|read| read.cvm),
             available_offline_spending_amount: spending_amount
                 .filter(|_| copy == Recipient::Customer)
                 .map(|amount| currency.decimal(amount)),
-            tvr: for_merchant(&card_read.data.tvr),
-            application_cryptogram: for_merchant(&card_read.data.application_cryptogram),
-        }
+            tvr: for_merchant(data.tvr),
+            application_cryptogram: for_merchant(data.application_cryptogram),
+        })
     }
 }
 

@@ -48,6 +48,9 @@ pub fn render(receipt: &Receipt, columns: Columns) -> String {
     page.rule();
     page.pair(&receipt.time.date().to_string(), &receipt.time.time().strftime("%H:%M:%S").to_string());
     page.pair("Transaction", receipt.token.as_str());
+    if let Some(original) = &receipt.original {
+        page.pair("Of transaction", original.as_str());
+    }
     if let Some(reference) = &receipt.reference {
         page.pair("Reference", reference);
     }
@@ -68,9 +71,10 @@ pub fn render(receipt: &Receipt, columns: Columns) -> String {
     }
     page.pair("Terminal", &receipt.letterhead.acceptor.terminal_id);
     page.pair("Merchant", &receipt.letterhead.acceptor.merchant_id);
-    if let Some(card) = receipt.card.as_ref().filter(|_| receipt.result == FinalResult::Approved) {
+    let cvm = receipt.card.as_ref().and_then(|card| card.cvm);
+    if let Some(cvm) = cvm.filter(|_| receipt.result == FinalResult::Approved) {
         page.gap();
-        render_cvm(&mut page, card.cvm, receipt.wants_signature());
+        render_cvm(&mut page, cvm, receipt.wants_signature());
     }
     if receipt.letterhead.test {
         page.gap();
@@ -81,7 +85,7 @@ pub fn render(receipt: &Receipt, columns: Columns) -> String {
 
 fn render_card(page: &mut Page, card: &CardLines, currency: Currency) {
     if let Some(label) = &card.application_label {
-        page.pair(label, "contactless");
+        page.pair(label, if card.cvm.is_some() { "contactless" } else { "as paid with" });
     }
     if let Some(pan) = &card.pan {
         page.pair("Card", pan.as_str());
@@ -103,6 +107,7 @@ fn render_amounts(page: &mut Page, receipt: &Receipt) {
         TransactionType::CashAdvance => "CASH ADVANCE",
         TransactionType::Cashback => "PURCHASE WITH CASHBACK",
         TransactionType::Refund => "REFUND",
+        TransactionType::Void => "VOID",
     };
     page.pair(kind, &amount(&receipt.amount));
     if let Some(cash) = &receipt.cash {

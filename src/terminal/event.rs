@@ -11,7 +11,7 @@ use super::card::MaskedPan;
 use super::ending::{FinalResult, Reason, ReversalReason};
 use super::hex::Hex;
 use super::minor_units;
-use super::request::Request;
+use super::request::{Request, TransactionType};
 use super::token::Token;
 use super::trace_number::{Rrn, Stan};
 use crate::keys::{KeyReservation, Sealed};
@@ -31,6 +31,8 @@ pub enum Event {
     CardSeen,
     /// The kernel has ended; the card may go.
     CardRead(Box<CardRead>),
+    /// What a follow-up takes over from its original: no card is asked for.
+    OriginalRead(Box<Original>),
     /// The acquirer is about to be asked. Written before the first byte is sent.
     OnlineRequested(OnlineRequest),
     /// The acquirer answered.
@@ -84,6 +86,7 @@ impl Event {
             Event::Armed { .. } => "armed",
             Event::CardSeen => "card_seen",
             Event::CardRead(_) => "card_read",
+            Event::OriginalRead(_) => "original_read",
             Event::OnlineRequested(_) => "online_requested",
             Event::OnlineAnswered(_) => "online_answered",
             Event::OnlineFailed { .. } => "online_failed",
@@ -209,6 +212,61 @@ pub struct CardRead {
     /// Data objects for the receipt and for disputes, none of them secret.
     #[serde(default)]
     pub data: TapData,
+}
+
+impl CardRead {
+    /// What a follow-up needs of the card.
+    pub fn on_record(&self) -> CardOnRecord {
+        CardOnRecord {
+            scheme: self.scheme.clone(),
+            application_label: self.application_label.clone(),
+            pan: self.pan.clone(),
+            aid: self.data.aid.clone(),
+            card: self.card.clone(),
+        }
+    }
+}
+
+/// A card as a transaction knows it that does without the card itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CardOnRecord {
+    /// The card scheme as the configuration names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+    /// The application's name, as it was printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application_label: Option<String>,
+    /// The PAN, masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pan: Option<MaskedPan>,
+    /// The AID of the application: 5 to 16 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aid: Option<Hex>,
+    /// The card as a message to the acquirer needs it, sealed for this transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card: Option<Sealed>,
+}
+
+/// What a follow-up takes over from its original. With it, the follow-up is told by its own events alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Original {
+    /// What kind of transaction it is.
+    #[serde(rename = "type")]
+    pub kind: TransactionType,
+    /// The message by which the acquirer knows it.
+    pub message: OnlineRequest,
+    /// Whether that is the advice of an offline approval.
+    #[serde(default)]
+    pub is_advised: bool,
+    /// The reference by which the acquirer knows it: its own, where it assigned one.
+    pub rrn: Rrn,
+    /// The authorisation code of its approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation_code: Option<String>,
+    /// The card that paid.
+    #[serde(flatten)]
+    pub card: CardOnRecord,
 }
 
 /// Data objects of a tap that may be stored in clear.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::follow_up::FollowUpError;
 use super::life::Untimely;
 use super::money::MoneyError;
 use super::request::RequestError;
@@ -82,6 +83,25 @@ impl From<RequestError> for Fault {
             _ => "InvalidAmount",
         };
         Fault::new(name, Retry::Never, error.to_string())
+    }
+}
+
+impl From<FollowUpError> for Fault {
+    fn from(error: FollowUpError) -> Self {
+        use FollowUpError::*;
+        let (name, retry) = match &error {
+            UnknownOriginal(_) => ("UnknownOriginal", Retry::Never),
+            NotDone(_) | NotAdvised(_) | Pending(_) => ("NotNow", Retry::Same),
+            NotApproved(_) => ("OriginalNotApproved", Retry::Never),
+            Unsuitable { .. } | UnknownToAcquirer(_) => ("OriginalUnsuitable", Retry::Never),
+            AlreadyVoided(_) => ("AlreadyVoided", Retry::Never),
+            AlreadyRefunded(_) => ("AlreadyRefunded", Retry::Never),
+            WrongCurrency(..) => ("WrongCurrency", Retry::Never),
+            MoreThanIsLeft { .. } => ("MoreThanIsLeft", Retry::Never),
+            NotTheWhole { .. } => ("InvalidAmount", Retry::Never),
+            Request(wrong) => return wrong.clone().into(),
+        };
+        Fault::new(name, retry, error.to_string())
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::view::{ReaderView, TransactionView};
-use super::{Fault, Request, Retry, Token};
+use super::{Fault, FollowUp, Request, Retry, Token};
 use crate::receipt::{Receipt, Recipient};
 
 /// A handle on the running terminal. Copies are cheap and all mean the same one; every question is
@@ -55,6 +55,7 @@ impl Status {
 #[derive(Debug)]
 pub(super) enum Call {
     Create(Request, Reply<TransactionView>),
+    FollowUp(FollowUp, Reply<TransactionView>),
     Cancel(Token, Reply<()>),
     Find(Token, Reply<TransactionView>),
     List { before: Option<Token>, limit: u32, reply: Reply<Vec<TransactionView>> },
@@ -80,6 +81,17 @@ impl Terminal {
     /// `WrongCurrency`, `TypeNotOffered`, `InvalidAmount`, `DiskFull`, `JournalFailed`.
     pub async fn create(&self, request: Request) -> Result<TransactionView, Fault> {
         self.ask(|reply| Call::Create(request, reply)).await
+    }
+
+    /// Follows up an earlier transaction, without a card; or, where the token is known already, tells how that one stands.
+    ///
+    /// # Errors
+    /// `TokenReused` if the token stands for another request; `UnknownOriginal`, `OriginalNotApproved`,
+    /// `OriginalUnsuitable`, `AlreadyVoided`, `AlreadyRefunded`, `MoreThanIsLeft`, `WrongCurrency`, `InvalidAmount`;
+    /// `NotNow` while the original or another follow-up of it is under way; `TypeNotOffered`, `CardNotReadable`,
+    /// `JournalFailed`.
+    pub async fn follow_up(&self, follow_up: FollowUp) -> Result<TransactionView, Fault> {
+        self.ask(|reply| Call::FollowUp(follow_up, reply)).await
     }
 
     /// Calls a transaction off. What the acquirer was asked already is reversed.

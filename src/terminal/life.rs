@@ -11,24 +11,32 @@
 //! ```
 //!
 //! Where card and terminal approved offline, the machine works on when it is done, until the acquirer has
-//! taken its advice.
+//! taken its advice. A follow-up of an earlier transaction needs no card: it goes from Created to Authorising.
+//!
+//! Each part of the way has a file: [`tap`] the card, [`authorising`] the acquirer's word, [`reversing`] what is taken
+//! back, [`advising`] what was approved offline, [`follow_up`] the beginning without a card.
 //!
 //! What keeps the money safe is the order of the outputs: an [`Output::Write`] must be synced to the
 //! journal before the next output is carried out. If a write fails, drop the machine and its
 //! remaining outputs, release the reader, and go on with [`Life::recover`] on what the journal holds,
 //! as after a power cut.
 
+mod advising;
+mod authorising;
+mod follow_up;
+mod reversing;
+mod tap;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use emv::fields::Amount;
 use jiff::Timestamp;
 
-use super::ending::{Interruption, Reason, ReversalReason};
-use super::event::{Acceptor, Answer, CardRead, Event, OnlineRequest, Record, Reversal, SendFailure, TapOutcome};
+use super::ending::{Interruption, Reason};
+use super::event::{Acceptor, Answer, CardRead, Event, OnlineRequest, Record, Reversal, SendFailure};
 use super::request::Request;
-use super::trace_number::{Rrn, StanCounter};
-use super::transaction::{Exposure, Phase, Transaction};
+use super::trace_number::StanCounter;
+use super::transaction::{Phase, Transaction};
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,273 +229,31 @@ impl Life {
     }
 
     /// Takes in what happened.
+    ///
+    /// # Errors
+    /// If it has no place in the present phase. Nothing has changed then.
     pub fn handle(&mut self, input: Input, context: Context<'_>) -> Result<(), Untimely> {
-        let phase = self.transaction.phase();
-        let untimely = |what| Err(Untimely { what, phase });
-        let before_card = matches!(phase, Phase::Created | Phase::Armed | Phase::CardSeen);
-        let second_tap = self.transaction.awaits_second_tap();
         match input {
-            Input::ReaderArmed { reader } => {
-                if !before_card && !second_tap {
-                    return untimely("arming a reader");
-                }
-                self.note(Event::Armed { reader }, context.now);
-                self.publish();
-            }
-            Input::CardSeen => {
-                if phase != Phase::Armed {
-                    return untimely("a card");
-                }
-                self.note(Event::CardSeen, context.now);
-                self.publish();
-            }
-            Input::CardRead(card_read) => {
-                if !self.transaction.admits_end_of_tap(card_read.outcome) {
-                    return untimely("the end of a tap");
-                }
-                self.card_read(card_read, context);
-            }
-            Input::HostAnswered(answer) => {
-                if self.transaction.awaits_answer() {
-                    self.host_answered(answer, context);
-                } else if phase == Phase::Reversing && self.transaction.answer().is_none() {
-                    self.note(Event::LateAnswer(answer), context.now);
-                } else {
-                    return untimely("an answer of the acquirer");
-                }
-            }
-            Input::HostFailed { failure, reason } => {
-                if !self.transaction.awaits_answer() {
-                    return untimely("a failure of the host link");
-                }
-                self.note(Event::OnlineFailed { reason }, context.now);
-                match (failure, self.transaction.is_cancel_requested()) {
-                    (HostFailure::NotSent, false) => self.complete(Reason::UnableToGoOnline, context.now),
-                    (HostFailure::NotSent, true) => self.complete(Reason::CancelledByCaller, context.now),
-                    (HostFailure::NoAnswer, false) => self.reverse(ReversalReason::NoAnswer, context),
-                    (HostFailure::NoAnswer, true) => self.reverse(ReversalReason::CancelledByCaller, context),
-                }
-            }
-            Input::ReversalAnswered { response_code } => {
-                if self.transaction.exposure() != Exposure::Reversing {
-                    return untimely("an answer to a reversal");
-                }
-                self.reversal_settled(response_code, context.now);
-            }
-            Input::ReversalNotFound { response_code } => {
-                if self.transaction.exposure() != Exposure::Reversing {
-                    return untimely("an answer to a reversal");
-                }
-                self.times_not_found += 1;
-                if self.times_not_found >= Self::BELIEVED_WHEN_NOT_FOUND {
-                    self.reversal_settled(response_code, context.now);
-                    return Ok(());
-                }
-                let reason = "the acquirer knows of nothing to take back".to_owned();
-                self.reversal_failed(SendFailure { reason, response_code: Some(response_code) }, context.now);
-                self.send_reversal(true, pause(self.times_not_found));
-            }
-            Input::ReversalFailed(failure) => {
-                if self.transaction.exposure() != Exposure::Reversing {
-                    return untimely("a failure of a reversal");
-                }
-                self.times_not_found = 0;
-                self.reversal_failed(failure, context.now);
-                self.send_reversal(true, pause(self.reversal_attempts));
-            }
-            Input::AdviceAnswered { response_code } => {
-                if !self.transaction.is_advice_outstanding() {
-                    return untimely("an answer to an advice");
-                }
-                self.write(Event::AdviceAnswered { response_code }, context.now);
-            }
-            Input::AdviceFailed(failure) => {
-                if !self.transaction.is_advice_outstanding() {
-                    return untimely("a failure of an advice");
-                }
-                if self.transaction.advice_failure() != Some(&failure) {
-                    self.write(Event::AdviceFailed(failure), context.now);
-                }
-                self.send_advice(true, pause(self.advice_attempts));
-            }
-            Input::Cancel => {
-                if matches!(phase, Phase::Reversing | Phase::Done) || self.transaction.is_cancel_requested() {
-                    return untimely("cancelling");
-                }
-                if self.transaction.awaits_answer() {
-                    // A reversal that overtakes its request finds nothing to take back, and the approval stands: the
-                    // answer, or its time-out, comes first.
-                    self.write(Event::CancelRequested, context.now);
-                    self.publish();
-                    return Ok(());
-                }
-                self.withdraw(Reason::CancelledByCaller, ReversalReason::CancelledByCaller, context);
-            }
-            Input::Deadline => {
-                if phase == Phase::CardSeen || !(before_card || second_tap) {
-                    return untimely("a time-out of the reader");
-                }
-                self.give_up_tap(Reason::NoCard, context.now);
-            }
-            Input::ReaderFailed => {
-                if !(before_card || second_tap) {
-                    return untimely("a failure of the reader");
-                }
-                self.give_up_tap(Reason::ReaderFailed, context.now);
-            }
-            Input::InternalError => {
-                if matches!(phase, Phase::Reversing | Phase::Done) {
-                    return untimely("an internal error");
-                }
-                if second_tap {
-                    self.give_up_tap(Reason::InternalError, context.now);
-                    return Ok(());
-                }
-                self.withdraw(Reason::InternalError, ReversalReason::InternalError, context);
-            }
-        }
-        Ok(())
-    }
-
-    fn card_read(&mut self, card_read: Box<CardRead>, context: Context<'_>) {
-        let outcome = card_read.outcome;
-        let second_tap = self.transaction.awaits_second_tap();
-        // Where no card was asked for, none was read, and nobody is told so.
-        if self.transaction.phase() != Phase::Created {
-            self.note(Event::CardRead(card_read), context.now);
-            self.push(Output::Disarm);
-            self.publish();
-        }
-        if second_tap {
-            return if outcome == TapOutcome::Declined {
-                self.withdraw(Reason::DeclinedOnline, ReversalReason::DeclinedByCard, context);
-            } else {
-                // The issuer has decided, whatever became of its data.
-                //= C-3 6.2.1.3
-                self.complete_by_answer(context.now);
-            };
-        }
-        match outcome {
-            TapOutcome::Approved => self.approved_offline(context),
-            TapOutcome::Declined => self.complete(Reason::DeclinedOffline, context.now),
-            TapOutcome::TryAnotherInterface => self.complete(Reason::TryAnotherInterface, context.now),
-            TapOutcome::EndApplication => self.complete(Reason::EndApplication, context.now),
-            TapOutcome::OnlineRequest => {
-                let request = message_to_acquirer(context.stans, context.acceptor, context.now);
-                self.write(Event::OnlineRequested(request.clone()), context.now);
-                self.push(Output::Authorise(request));
-                self.publish();
-            }
+            Input::ReaderArmed { reader } => self.reader_armed(reader, context.now),
+            Input::CardSeen => self.card_seen(context.now),
+            Input::CardRead(card_read) => self.card_read(card_read, context),
+            Input::Deadline => self.deadline(context.now),
+            Input::ReaderFailed => self.reader_failed(context.now),
+            Input::HostAnswered(answer) => self.host_answered(answer, context),
+            Input::HostFailed { failure, reason } => self.host_failed(failure, reason, context),
+            Input::ReversalAnswered { response_code } => self.reversal_answered(response_code, context.now),
+            Input::ReversalNotFound { response_code } => self.reversal_not_found(response_code, context.now),
+            Input::ReversalFailed(failure) => self.reversal_failed(failure, context.now),
+            Input::AdviceAnswered { response_code } => self.advice_answered(response_code, context.now),
+            Input::AdviceFailed(failure) => self.advice_failed(failure, context.now),
+            Input::Cancel => self.cancel(context),
+            Input::InternalError => self.internal_error(context),
         }
     }
 
-    fn approved_offline(&mut self, context: Context<'_>) {
-        if self.transaction.card_read().is_some_and(|card_read| card_read.icc_data.is_some()) {
-            let advice = message_to_acquirer(context.stans, context.acceptor, context.now);
-            self.note(Event::AdviceRequested(advice), context.now);
-        }
-        self.complete(Reason::ApprovedOffline, context.now);
-        if self.transaction.is_advice_outstanding() {
-            self.send_advice(false, Duration::ZERO);
-        }
-    }
-
-    fn send_advice(&mut self, repeated: bool, after: Duration) {
-        let advice = self.transaction.advice().expect("an advice is outstanding: the callers checked").clone();
-        self.advice_attempts = self.advice_attempts.saturating_add(1);
-        self.push(Output::Advise { advice, repeated, after });
-    }
-
-    //= C-3 6
-    fn host_answered(&mut self, answer: Answer, context: Context<'_>) {
-        let event = Event::OnlineAnswered(answer.clone());
-        if answer.approved && self.transaction.is_cancel_requested() {
-            self.note(event, context.now);
-            return self.reverse(ReversalReason::CancelledByCaller, context);
-        }
-        if answer.approved && !self.transaction.takes(&answer) {
-            self.note(event, context.now);
-            let asked = self.transaction.request().amount;
-            let is_partial = answer.amount.is_some_and(|amount| amount > Amount::ZERO && amount < asked);
-            let reason =
-                if is_partial { ReversalReason::PartialNotAccepted } else { ReversalReason::ImplausibleAmount };
-            return self.reverse(reason, context);
-        }
-        if self.transaction.is_wanted_by_card(&answer) && !self.transaction.is_cancel_requested() {
-            self.write(event, context.now);
-            self.push(Output::ArmForAnswer);
-        } else {
-            self.note(event, context.now);
-            self.complete_by_answer(context.now);
-        }
-    }
-
-    /// Ends a transaction as the issuer decided, with an amount that the caller takes.
-    fn complete_by_answer(&mut self, now: Timestamp) {
-        let approved = self.transaction.is_approved_online();
-        self.complete(if approved { Reason::ApprovedOnline } else { Reason::DeclinedOnline }, now);
-    }
-
-    /// Waits for the card no longer. One that should have come back for the issuer's answer does without
-    /// it, and the answer stands: the goods are paid for, or not, as the issuer said.
-    //= C-3 2.3.1
-    fn give_up_tap(&mut self, reason: Reason, now: Timestamp) {
-        self.push(Output::Disarm);
-        if self.transaction.awaits_second_tap() {
-            self.complete_by_answer(now);
-        } else {
-            self.complete(reason, now);
-        }
-    }
-
-    /// Ends a transaction that nobody was told "approved" for: by a reversal if money may have
-    /// moved, otherwise at once.
-    fn withdraw(&mut self, reason: Reason, reversal_reason: ReversalReason, context: Context<'_>) {
-        let holds_reader = matches!(self.transaction.phase(), Phase::Created | Phase::Armed | Phase::CardSeen);
-        if holds_reader || self.transaction.awaits_second_tap() {
-            self.push(Output::Disarm);
-        }
-        match self.transaction.exposure() {
-            Exposure::Open => self.reverse(reversal_reason, context),
-            Exposure::Reversing => {
-                self.publish();
-                self.send_reversal(true, Duration::ZERO);
-            }
-            Exposure::None => {
-                let reason = match (self.transaction.reversal(), self.transaction.answer()) {
-                    (Some(_), _) => Reason::Reversed,
-                    (None, Some(_)) => Reason::DeclinedOnline,
-                    (None, None) => reason,
-                };
-                self.complete(reason, context.now);
-            }
-        }
-    }
-
-    fn reverse(&mut self, reason: ReversalReason, context: Context<'_>) {
-        let reversal = Reversal { stan: context.stans.take(), at: context.now, reason };
-        self.write(Event::ReversalRequested(reversal), context.now);
-        self.publish();
-        self.send_reversal(false, Duration::ZERO);
-    }
-
-    fn send_reversal(&mut self, repeated: bool, after: Duration) {
-        let reversal = self.transaction.reversal().expect("a reversal is under way: the callers checked").clone();
-        self.reversal_attempts = self.reversal_attempts.saturating_add(1);
-        self.push(Output::Reverse { reversal, repeated, after });
-    }
-
-    /// Writes down why a reversal must be sent again, where that is news.
-    fn reversal_failed(&mut self, failure: SendFailure, now: Timestamp) {
-        if self.transaction.reversal_failure() != Some(&failure) {
-            self.write(Event::ReversalFailed(failure), now);
-            self.publish();
-        }
-    }
-
-    fn reversal_settled(&mut self, response_code: String, now: Timestamp) {
-        self.note(Event::ReversalAnswered { response_code }, now);
-        self.complete(Reason::Reversed, now);
+    /// Refuses an input, unless this is its time.
+    fn expect(&self, is_timely: bool, what: &'static str) -> Result<(), Untimely> {
+        if is_timely { Ok(()) } else { Err(Untimely { what, phase: self.transaction.phase() }) }
     }
 
     fn complete(&mut self, reason: Reason, now: Timestamp) {
@@ -518,12 +284,6 @@ impl Life {
     fn push(&mut self, output: Output) {
         self.outputs.push_back(output);
     }
-}
-
-/// A new message to the acquirer, under numbers of its own.
-fn message_to_acquirer(stans: &mut StanCounter, acceptor: &Acceptor, now: Timestamp) -> OnlineRequest {
-    let stan = stans.take();
-    OnlineRequest { stan, rrn: Rrn::new(now, stan), at: now, acceptor: acceptor.clone() }
 }
 
 /// How long to wait after so many attempts: 1, 2, 4 ... seconds.

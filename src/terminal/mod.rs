@@ -11,6 +11,7 @@ mod ending;
 mod engine;
 mod event;
 mod fault;
+mod follow_up;
 mod handle;
 mod hex;
 mod life;
@@ -31,10 +32,11 @@ pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
 pub use ending::{FinalResult, Interruption, Reason, ReversalReason};
 pub use engine::{Engine, Inputs, StartError};
 pub use event::{
-    Acceptor, Answer, CardRead, Cvm, Event, OnlineRequest, Record, Reversal, SendFailure, TapData, TapOutcome,
-    TerminalEvent,
+    Acceptor, Answer, CardOnRecord, CardRead, Cvm, Event, OnlineRequest, Original, Record, Reversal, SendFailure,
+    TapData, TapOutcome, TerminalEvent,
 };
 pub use fault::{Fault, Retry};
+pub use follow_up::{FollowUp, FollowUpError};
 pub use handle::{Status, Terminal};
 pub use hex::{Hex, HexError};
 pub use life::{Context, HostFailure, Input, Life, Output, Untimely};

@@ -9,7 +9,8 @@ use super::money::Currency;
 use super::token::Token;
 
 /// The kind of transaction, coded as Transaction Type (EMV Book 3, Annex A1): the first two digits
-/// of the processing code of ISO 8583:1987.
+/// of the processing code of ISO 8583:1987. A card is asked for by all but a void, and a refund that names its
+/// original: these are [follow-ups](super::FollowUp).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransactionType {
@@ -21,16 +22,24 @@ pub enum TransactionType {
     Cashback,
     /// Money back to the cardholder.
     Refund,
+    /// An earlier transaction is undone as a whole, before it is settled.
+    Void,
 }
 
 impl TransactionType {
     /// All kinds, with their code and their stable name.
-    pub const ALL: [(TransactionType, u8, &'static str); 4] = [
+    pub const ALL: [(TransactionType, u8, &'static str); 5] = [
         (TransactionType::Purchase, 0x00, "purchase"),
         (TransactionType::CashAdvance, 0x01, "cash_advance"),
         (TransactionType::Cashback, 0x09, "cashback"),
         (TransactionType::Refund, 0x20, "refund"),
+        (TransactionType::Void, 0x02, "void"),
     ];
+
+    /// The names of the kinds that can be begun with a card.
+    pub fn names_with_card() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().filter(|(kind, ..)| kind.can_have_card()).map(|(.., name)| name)
+    }
 
     /// The value of Transaction Type: one byte, two digits.
     pub fn code(self) -> u8 {
@@ -40,6 +49,11 @@ impl TransactionType {
     /// The name on the bus and in the journal.
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].2
+    }
+
+    /// Whether a card is read for it, where it names no original.
+    pub fn can_have_card(self) -> bool {
+        self != TransactionType::Void
     }
 
     /// The kind with this name.
@@ -54,9 +68,12 @@ impl TransactionType {
 pub struct Request {
     /// The caller's name for the transaction.
     pub token: Token,
-    /// Purchase, cash advance, cashback or refund.
+    /// Purchase, refund ...
     #[serde(rename = "type")]
     pub kind: TransactionType,
+    /// The earlier transaction that it refunds or voids. Then no card is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<Token>,
     /// The whole amount, cash included (Amount, Authorised).
     #[serde(with = "minor_units")]
     pub amount: Amount,
@@ -116,7 +133,8 @@ impl Request {
     }
 }
 
-fn validate_reference(reference: &str) -> Result<(), RequestError> {
+/// Checks that a caller's words can be stored and printed.
+pub(super) fn validate_reference(reference: &str) -> Result<(), RequestError> {
     if reference.chars().count() > Request::REFERENCE_MAX_LENGTH || reference.chars().any(char::is_control) {
         return Err(RequestError::Reference);
     }
@@ -133,6 +151,7 @@ mod tests {
         Request {
             token: "t1".parse().unwrap(),
             kind: TransactionType::Purchase,
+            original: None,
             amount: Amount::new(1250).unwrap(),
             amount_other: None,
             currency: Currency::from_alpha("EUR").unwrap(),

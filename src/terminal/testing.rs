@@ -17,6 +17,7 @@ pub(crate) fn purchase(token: &str) -> Request {
     Request {
         token: token.parse().expect("a token"),
         kind: TransactionType::Purchase,
+        original: None,
         amount: Amount::from(1250),
         amount_other: None,
         currency: Currency::from_alpha("EUR").expect("in the table"),
@@ -46,6 +47,20 @@ pub(crate) fn tap(token: &str, outcome: TapOutcome) -> CardRead {
             application_cryptogram: "0011223344556677".parse().ok(),
             ..TapData::default()
         },
+    }
+}
+
+/// What a follow-up with this token takes over from a sale that was approved online.
+pub(crate) fn original(token: &str) -> Original {
+    let stan = Stan::try_from(900).expect("a STAN");
+    let rrn = Rrn::new(at(0), stan);
+    Original {
+        kind: TransactionType::Purchase,
+        message: OnlineRequest { stan, rrn: rrn.clone(), at: at(0), acceptor: acceptor() },
+        is_advised: false,
+        rrn,
+        authorisation_code: Some("A1B2C3".to_owned()),
+        card: tap(token, TapOutcome::OnlineRequest).on_record(),
     }
 }
 

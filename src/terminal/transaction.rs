@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ending::{FinalResult, Reason};
-use super::event::{Answer, CardRead, Event, OnlineRequest, Record, Reversal, SendFailure, TapOutcome};
+use super::event::{
+    Answer, CardOnRecord, CardRead, Event, OnlineRequest, Original, Record, Reversal, SendFailure, TapOutcome,
+};
 use super::fault::{Fault, Retry};
 use super::request::Request;
 use super::token::Token;
@@ -66,6 +68,7 @@ pub struct Transaction {
     phase: Phase,
     reader: Option<String>,
     card_read: Option<CardRead>,
+    original: Option<Original>,
     online_request: Option<OnlineRequest>,
     answer: Option<Answer>,
     is_cancel_requested: bool,
@@ -116,6 +119,7 @@ impl Transaction {
             phase: Phase::Created,
             reader: None,
             card_read: None,
+            original: None,
             online_request: None,
             answer: None,
             is_cancel_requested: false,
@@ -167,6 +171,10 @@ impl Transaction {
                 }
                 Phase::CardRead
             }
+            Event::OriginalRead(original) => {
+                self.original = Some((**original).clone());
+                self.phase
+            }
             Event::OnlineRequested(request) => {
                 self.online_request = Some(request.clone());
                 Phase::Authorising
@@ -213,17 +221,13 @@ impl Transaction {
 
     /// Whether the event can come next.
     fn admits(&self, event: &Event) -> bool {
-        let before_card = matches!(self.phase, Phase::Created | Phase::Armed | Phase::CardSeen);
         match event {
             Event::Created(_) => false,
-            Event::Armed { .. } => before_card || self.awaits_second_tap(),
+            Event::Armed { .. } => self.awaits_first_tap() || self.awaits_second_tap(),
             Event::CardSeen => self.phase == Phase::Armed,
             Event::CardRead(card_read) => self.admits_end_of_tap(card_read.outcome),
-            Event::OnlineRequested(_) => {
-                self.phase == Phase::CardRead
-                    && self.online_request.is_none()
-                    && self.outcome() == Some(TapOutcome::OnlineRequest)
-            }
+            Event::OriginalRead(_) => self.phase == Phase::Created && self.is_follow_up() && self.original.is_none(),
+            Event::OnlineRequested(_) => self.may_go_online(),
             Event::OnlineAnswered(_) | Event::OnlineFailed { .. } => self.awaits_answer(),
             Event::CancelRequested => self.awaits_answer() && !self.is_cancel_requested,
             Event::LateAnswer(_) => {
@@ -241,18 +245,36 @@ impl Transaction {
         }
     }
 
+    /// Whether there is something to ask the acquirer, and it was not asked.
+    fn may_go_online(&self) -> bool {
+        let after_tap = self.phase == Phase::CardRead && self.outcome() == Some(TapOutcome::OnlineRequest);
+        let after_original = self.phase == Phase::Created && self.original.is_some();
+        self.online_request.is_none() && (after_tap || after_original)
+    }
+
+    /// Whether the card is awaited, or is being read, for the first time.
+    pub fn awaits_first_tap(&self) -> bool {
+        matches!(self.phase, Phase::Created | Phase::Armed | Phase::CardSeen) && !self.is_follow_up()
+    }
+
+    /// Whether it follows up an earlier transaction, and asks for no card.
+    pub fn is_follow_up(&self) -> bool {
+        self.request.original.is_some()
+    }
+
     /// Whether a tap can end so now. Pre-processing may end one before any card was seen, without a
     /// decision about money (EMV Contactless Book B, 3.1.1.13).
     pub fn admits_end_of_tap(&self, outcome: TapOutcome) -> bool {
         let without_card = matches!(outcome, TapOutcome::TryAnotherInterface | TapOutcome::EndApplication);
-        self.phase == Phase::CardSeen || (self.phase == Phase::Created && without_card) || self.awaits_second_tap()
+        let before_card = self.phase == Phase::Created && without_card && !self.is_follow_up();
+        self.phase == Phase::CardSeen || before_card || self.awaits_second_tap()
     }
 
     /// Whether the transaction can end for this reason.
     fn admits_ending(&self, reason: Reason) -> bool {
         let outcome = self.outcome();
         // Where pre-processing finds no application for the amount, no card is asked for (EMV Contactless Book B, 3.1.1.13).
-        let without_card = self.phase == Phase::Created;
+        let without_card = self.phase == Phase::Created && !self.is_follow_up();
         match reason {
             Reason::ApprovedOnline => self.exposure() == Exposure::Open && self.is_approved_online(),
             Reason::ApprovedOffline => outcome == Some(TapOutcome::Approved),
@@ -349,6 +371,17 @@ impl Transaction {
     /// What the tap left behind.
     pub fn card_read(&self) -> Option<&CardRead> {
         self.card_read.as_ref()
+    }
+
+    /// What a follow-up took over from its original.
+    pub fn original(&self) -> Option<&Original> {
+        self.original.as_ref()
+    }
+
+    /// The card, read for this transaction or for its original.
+    pub fn card_on_record(&self) -> Option<CardOnRecord> {
+        let read = self.card_read.as_ref().map(CardRead::on_record);
+        read.or_else(|| self.original.as_ref().map(|original| original.card.clone()))
     }
 
     /// The request to the acquirer.

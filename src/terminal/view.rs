@@ -15,6 +15,8 @@ pub struct TransactionView {
     pub token: Token,
     /// What kind of transaction it is.
     pub kind: TransactionType,
+    /// The transaction that it follows up.
+    pub original: Option<Token>,
     /// What was asked for, cash included.
     pub amount: Amount,
     /// The cash in it.
@@ -65,12 +67,13 @@ impl TransactionView {
     /// A transaction, and what its customer sees at this moment.
     pub fn new(transaction: &Transaction, customer: &str, has_reader: bool) -> Self {
         let request = transaction.request();
-        let card = transaction.card_read();
+        let card = transaction.card_on_record().unwrap_or_default();
         let answer = transaction.answer();
         let online = transaction.message_to_acquirer();
         TransactionView {
             token: request.token.clone(),
             kind: request.kind,
+            original: request.original.clone(),
             amount: request.amount,
             amount_other: request.amount_other,
             amount_approved: transaction.approved_amount(),
@@ -85,11 +88,11 @@ impl TransactionView {
                 None => customer.to_owned(),
             },
             reader: transaction.reader().map(str::to_owned),
-            scheme: card.and_then(|card| card.scheme.clone()),
-            application_label: card.and_then(|card| card.application_label.clone()),
-            aid: card.and_then(|card| card.data.aid.as_ref()).map(ToString::to_string),
-            masked_pan: card.and_then(|card| card.pan.as_ref()).map(|pan| pan.as_str().to_owned()),
-            cvm: card.map(|card| card.cvm),
+            scheme: card.scheme,
+            application_label: card.application_label,
+            aid: card.aid.as_ref().map(ToString::to_string),
+            masked_pan: card.pan.map(String::from),
+            cvm: transaction.card_read().map(|card| card.cvm),
             authorisation_code: answer.and_then(|answer| answer.authorisation_code.clone()),
             response_code: answer.map(|answer| answer.response_code.clone()),
             stan: online.map(|online| online.stan),

@@ -70,7 +70,7 @@ mod tests {
         let (config, acceptor) = (config(""), acceptor());
         let message = advice(false).to_message(&config, &acceptor);
         assert_eq!((message.mti.to_string().as_str(), message.text(39)), ("0220", Some("Y1")));
-        let request = request(42).to_message(&config, &acceptor);
+        let request = request(42).to_message(&config, &acceptor).unwrap();
         for (number, value) in request.fields().filter(|(number, _)| *number != 35) {
             assert_eq!(message.bytes(number), Some(value), "field {number}");
         }

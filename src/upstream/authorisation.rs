@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 use super::answer::Answered;
 use super::config::{CardAcceptor, HostConfig};
 use super::facts::Facts;
-use super::failure::MalformedAnswer;
+use super::failure::{MalformedAnswer, NotSent};
 use super::icc_data::IssuerData;
-use super::iso8583::{Dialect, Element, Message};
+use super::iso8583::{Dialect, Element, Message, Purpose};
 use super::response_code::{Action, ResponseCode};
-use crate::terminal::{Acceptor, Answer, Card, Currency, Hex, Rrn, Stan, TransactionType};
+use crate::terminal::{Acceptor, Answer, Card, Currency, Hex, Original, Rrn, Stan, TransactionType};
 
 /// How the card was read. A dialect's `entry_modes` say by which codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl EntryMode {
 }
 
 /// A request for an authorisation: 0100, or 0200 where the acquirer wants it so (see
-/// [`MessageClass`](super::MessageClass)).
+/// [`MessageClass`](super::MessageClass)); a follow-up as the dialect has it, usually 0200.
 #[derive(Clone)]
 pub struct AuthorisationRequest {
     /// Field 11: this request's number.
@@ -53,8 +53,8 @@ pub struct AuthorisationRequest {
     pub cashback: Amount,
     /// Field 49: the currency.
     pub currency: Currency,
-    /// In field 22: how the card was read.
-    pub entry_mode: EntryMode,
+    /// In field 22: how the card was read, if it was.
+    pub entry_mode: Option<EntryMode>,
     /// Fields 2, 14 and 23: the card.
     pub card: Card,
     /// Field 35: track 2, or its equivalent on the chip.
@@ -64,6 +64,8 @@ pub struct AuthorisationRequest {
     /// Field 55: the card's and the kernel's data objects (see [`icc_data`](super::icc_data)); empty for magnetic
     /// stripe data.
     pub icc_data: Zeroizing<Vec<u8>>,
+    /// Fields 38 and 90: of a follow-up, the transaction that it refunds or voids.
+    pub original: Option<Original>,
 }
 
 impl fmt::Debug for AuthorisationRequest {
@@ -74,8 +76,20 @@ impl fmt::Debug for AuthorisationRequest {
 }
 
 impl AuthorisationRequest {
-    pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
-        config.message(config.class_of(self.kind), false, &self.facts(acceptor))
+    /// The message.
+    ///
+    /// # Errors
+    /// If the dialect has none for such a request.
+    pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Result<Message, NotSent> {
+        let purpose = config.purpose_of(self.kind, self.original.is_some());
+        if !config.dialect.messages.contains_key(&purpose) {
+            return Err(NotSent::NoMessage(purpose));
+        }
+        let original = self.original.as_ref().map(|original| {
+            let purpose = if original.is_advised { Purpose::Advice } else { config.purpose_of(original.kind, false) };
+            (&original.message, config.layout(purpose).mti)
+        });
+        Ok(config.message(purpose, false, &Facts { original, ..self.facts(acceptor) }))
     }
 
     /// What is known of it.
@@ -86,12 +100,14 @@ impl AuthorisationRequest {
             amount: Some(self.amount),
             cashback: self.cashback,
             currency: Some(self.currency),
-            entry_mode: Some(self.entry_mode),
+            entry_mode: self.entry_mode,
             pan: Some(&self.card.pan),
             expiry: Some(self.card.expiry),
             card_sequence_number: self.card.sequence_number,
             track2: self.track2.as_ref(),
             rrn: Some(&self.rrn),
+            authorisation_code: self.original.as_ref().and_then(|original| original.authorisation_code.as_deref()),
+            original_rrn: self.original.as_ref().map(|original| &original.rrn),
             pin_block: self.pin_block.as_deref(),
             icc_data: &self.icc_data,
             ..Facts::new(self.stan, self.at, acceptor)
@@ -207,7 +223,7 @@ pub(super) mod tests {
             amount: Amount::from(1250),
             cashback: Amount::ZERO,
             currency: Currency::from_alpha("EUR").unwrap(),
-            entry_mode: EntryMode::ContactlessChip,
+            entry_mode: Some(EntryMode::ContactlessChip),
             card: Card {
                 pan: Pan::from_digits("4761739001010119").unwrap(),
                 expiry: YearMonth::new(30, 12).unwrap(),
@@ -216,6 +232,7 @@ pub(super) mod tests {
             track2: Some(Track2::from_text("4761739001010119=3012201123450").unwrap()),
             pin_block: None,
             icc_data: Zeroizing::new(vec![0x9F, 0x36, 0x02, 0x00, 0x01]),
+            original: None,
         }
     }
 
@@ -230,7 +247,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_sale_becomes_a_message_of_these_fields() {
-        let message = request(42).to_message(&config("constant = { 24 = '001' }"), &acceptor());
+        let message = request(42).to_message(&config("constant = { 24 = '001' }"), &acceptor()).unwrap();
         let fields: Vec<(u8, String)> = message.fields().map(|(n, v)| (n, v.escape_ascii().to_string())).collect();
         let expected = [
             (2, "4761739001010119"),
@@ -264,13 +281,13 @@ pub(super) mod tests {
         let sale = AuthorisationRequest {
             kind: TransactionType::Cashback,
             cashback: Amount::from(500),
-            entry_mode: EntryMode::ContactlessMagneticStripe,
+            entry_mode: Some(EntryMode::ContactlessMagneticStripe),
             pin_block: Some(Zeroizing::new([7; 8])),
             icc_data: Zeroizing::new(Vec::new()),
             ..request(42)
         };
         let no_pin = CardAcceptor { takes_pin: false, ..acceptor() };
-        let message = sale.to_message(&config("message_class = 'financial'"), &no_pin);
+        let message = sale.to_message(&config("message_class = 'financial'"), &no_pin).unwrap();
         assert_eq!(message.mti.to_string(), "0200");
         assert_eq!((message.text(3), message.text(22)), (Some("090000"), Some("912")));
         assert_eq!(message.text(54), Some("0040978D000000000500"));

@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::facts::Facts;
 use super::iso8583::{
-    Dialect, DialectSettings, EncodeError, InvalidDialect, Layout, MAC_FIELDS, Message, Purpose, field,
+    Dialect, DialectSettings, EncodeError, InvalidDialect, Layout, MAC_FIELDS, Message, Mti, Purpose, field,
 };
 use crate::terminal::{Acceptor, TransactionType};
 
@@ -191,10 +191,26 @@ impl HostConfig {
         Duration::from_millis(wait_ms.min(self.backoff_max_ms))
     }
 
-    /// For what a request for a transaction of this kind is sent.
-    pub(super) fn class_of(&self, kind: TransactionType) -> Purpose {
-        let has_own = kind == TransactionType::Refund && self.dialect.messages.contains_key(&Purpose::Refund);
-        if has_own { Purpose::Refund } else { self.message_class.into() }
+    /// Whether the dialect has a message for a follow-up of this kind.
+    pub fn offers_follow_up(&self, kind: TransactionType) -> bool {
+        self.dialect.messages.contains_key(&self.purpose_of(kind, true))
+    }
+
+    /// For what a request for a transaction of this kind is sent. What the dialect need not have a message for is not
+    /// sent as anything else, but for a refund without its original.
+    pub(super) fn purpose_of(&self, kind: TransactionType, is_follow_up: bool) -> Purpose {
+        match kind {
+            TransactionType::Void => Purpose::Void,
+            TransactionType::Refund if is_follow_up => Purpose::ReferencedRefund,
+            TransactionType::Refund if self.dialect.messages.contains_key(&Purpose::Refund) => Purpose::Refund,
+            _ => self.message_class.into(),
+        }
+    }
+
+    /// The type under which such a request was sent. A dialect that has lost the message since has another idea of it.
+    pub(super) fn mti_of(&self, kind: TransactionType, is_follow_up: bool) -> Mti {
+        let layout = self.dialect.messages.get(&self.purpose_of(kind, is_follow_up));
+        layout.unwrap_or_else(|| self.layout(self.message_class.into())).mti
     }
 
     /// The layout of a message that every dialect has.
@@ -312,7 +328,7 @@ pub(super) mod tests {
     #[test]
     fn an_acquirer_may_want_other_fields() {
         let rules = "message_class = 'financial'\nomit = [2, 43]\nconstant = { 24 = '001' }";
-        let message = super::super::authorisation::tests::request(42).to_message(&config(rules), &acceptor());
+        let message = super::super::authorisation::tests::request(42).to_message(&config(rules), &acceptor()).unwrap();
         assert_eq!(message.mti.to_string(), "0200");
         assert_eq!((message.text(2), message.text(3), message.text(24)), (None, Some("000000"), Some("001")));
     }

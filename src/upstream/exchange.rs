@@ -245,7 +245,7 @@ mod tests {
 
         /// Sends the request with this STAN; it waits for `stan` seconds.
         fn send(&mut self, stan: u32) {
-            let message = request(stan).to_message(&self.config, &acceptor());
+            let message = request(stan).to_message(&self.config, &acceptor()).unwrap();
             let expected = self.exchange.expected(&message, request(stan).stan, self.mac_key.clone());
             self.exchange.frame(&message, self.mac_key.as_deref(), &expected).unwrap();
             self.exchange.sent(expected, self.at(stan), stan);
@@ -467,7 +467,7 @@ mod tests {
     fn a_stan_that_waits_is_not_used_again() {
         let mut link = Link::new();
         link.send(1);
-        let again = request(1).to_message(&link.config, &acceptor());
+        let again = request(1).to_message(&link.config, &acceptor()).unwrap();
         let framed = link.exchange.frame(&again, None, &link.exchange.expected(&again, request(1).stan, None));
         assert_eq!(framed.map(drop), Err(NotSent::StanInUse(request(1).stan)));
     }

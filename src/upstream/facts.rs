@@ -36,7 +36,9 @@ pub(super) struct Facts<'a> {
     pub(super) response_code: Option<&'a str>,
     pub(super) pin_block: Option<&'a [u8; 8]>,
     pub(super) icc_data: &'a [u8],
-    /// The request that is taken back, and its type.
+    /// Of a follow-up: the reference by which the acquirer knows its original.
+    pub(super) original_rrn: Option<&'a Rrn>,
+    /// The request that is taken back or followed up, and its type.
     pub(super) original: Option<(&'a OnlineRequest, Mti)>,
 }
 
@@ -63,6 +65,7 @@ impl<'a> Facts<'a> {
             response_code: None,
             pin_block: None,
             icc_data: &[],
+            original_rrn: None,
             original: None,
         }
     }
@@ -110,6 +113,7 @@ impl<'a> Facts<'a> {
             Element::CardSequenceNumber => format!("{:03}", self.card_sequence_number?),
             Element::AcquirerId => self.acceptor.acquirer_id.clone()?,
             Element::RetrievalReferenceNumber => self.rrn?.as_str().to_owned(),
+            Element::OriginalReference => self.original_rrn?.as_str().to_owned(),
             Element::AuthorisationCode => self.authorisation_code?.to_owned(),
             Element::ResponseCode => self.response_code?.to_owned(),
             Element::TerminalId => self.identity.terminal_id.clone(),

@@ -31,6 +31,8 @@ pub struct Reversal {
     pub rrn: Rrn,
     /// In field 3, as in the request.
     pub kind: TransactionType,
+    /// Whether the request followed up another transaction, and so had a message type of its own.
+    pub is_follow_up: bool,
     /// Field 4: the amount of the request.
     pub amount: Amount,
     /// Field 49: the currency of the request.
@@ -52,7 +54,7 @@ impl Reversal {
             pan: self.pan.as_ref(),
             rrn: Some(&self.rrn),
             authorisation_code: self.authorisation_code.as_deref(),
-            original: Some((&self.original, config.layout(config.class_of(self.kind)).mti)),
+            original: Some((&self.original, config.mti_of(self.kind, self.is_follow_up))),
             ..Facts::new(self.stan, self.at, acceptor)
         };
         config.message(Purpose::Reversal, self.is_repeat, &facts)
@@ -102,6 +104,7 @@ pub(super) mod tests {
                 acceptor: request.acceptor,
             },
             kind: request.kind,
+            is_follow_up: false,
             amount: request.amount,
             currency: request.currency,
             pan: Some(request.card.pan),
@@ -117,7 +120,7 @@ pub(super) mod tests {
         assert_eq!((message.text(7), message.text(11)), (Some("0721123105"), Some("000043")));
         assert_eq!(message.text(90), Some("020000004207211230050000012345600000000000"));
         assert_eq!(message.text(95), Some("000000000000000000000000000000000000000000"));
-        let original = request(42).to_message(&config, &acceptor);
+        let original = request(42).to_message(&config, &acceptor).unwrap();
         for number in [2, 3, 4, 12, 13, 18, 32, 37, 41, 42, 49] {
             assert_eq!(message.bytes(number), original.bytes(number), "field {number}");
         }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use emv::fields::Amount;
-use tender_sim::acquirer::Ledger;
+use tender_sim::acquirer::{Kind, Ledger};
 use tenderd::journal::Journal;
-use tenderd::terminal::{FinalResult, Request, Token};
+use tenderd::terminal::{FinalResult, Request, Token, Transaction, TransactionType};
 
 /// Numbers of the cards that are used: none of them may be seen in clear.
 const PANS: [&str; 2] = ["4761739001010119", "5413330089601034"];
@@ -29,6 +29,11 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn asked(&mut self, request: &Request) {
         self.requests.insert(request.token.clone(), request.clone());
+    }
+
+    /// Everything that anybody asked for.
+    pub(crate) fn asked_for(&self) -> Vec<Token> {
+        self.requests.keys().cloned().collect()
     }
 
     /// A register gave up what the terminal had never taken.
@@ -85,8 +90,15 @@ impl Books {
         if let Err(error) = journal.verify() {
             return self.complain(error.to_string());
         }
+        // Follow-ups of which nobody was told are in the journal alone.
+        let mut requests = self.requests.clone();
+        for token in self.asked_for() {
+            let Ok(follow_ups) = journal.follow_ups(&token) else { continue };
+            self.compare_with_follow_ups(&token, journal, &follow_ups);
+            requests.extend(follow_ups.into_iter().map(|each| (each.token().clone(), each.request().clone())));
+        }
         let mut paid = 0;
-        for (token, request) in self.requests.clone() {
+        for (token, request) in requests {
             let transaction = match journal.find(&token) {
                 Ok(Some(transaction)) => transaction,
                 Ok(None) => {
@@ -134,10 +146,30 @@ impl Books {
         if host.unauthenticated > 0 {
             self.complain(format!("{} messages had a wrong MAC, or a key that was used before", host.unauthenticated));
         }
+        for sale in &host.entries {
+            let (refunded, voided) = (host.given_back(sale, Kind::Refund), host.given_back(sale, Kind::Void));
+            if refunded + voided > sale.stands() {
+                self.complain(format!("of {sale:?}, {refunded} are refunded and {voided} are voided"));
+            }
+        }
         let mut stans: Vec<u64> = host.entries.iter().map(|entry| entry.stan).collect();
         stans.sort_unstable();
         if let Some(pair) = stans.windows(2).find(|pair| pair[0] == pair[1]) {
             self.complain(format!("STAN {} was used for two requests", pair[0]));
+        }
+    }
+
+    /// Refunds never come to more than what they refund, and what is voided is neither refunded nor voided again.
+    fn compare_with_follow_ups(&mut self, token: &Token, journal: &Journal, follow_ups: &[Transaction]) {
+        let approved = |kind: TransactionType| {
+            let such = follow_ups.iter().filter(move |each| each.request().kind == kind);
+            such.filter_map(Transaction::approved_amount).map(Amount::minor_units).sum::<u64>()
+        };
+        let original = journal.find(token).ok().flatten();
+        let original = original.and_then(|sale| sale.approved_amount()).map_or(0, Amount::minor_units);
+        let (refunded, voided) = (approved(TransactionType::Refund), approved(TransactionType::Void));
+        if refunded + voided > original {
+            self.complain(format!("of {token}, {original}, there are refunded {refunded} and voided {voided}"));
         }
     }
 }

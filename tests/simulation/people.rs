@@ -48,6 +48,7 @@ impl Register {
             let request = Request {
                 token,
                 kind: if self.random.percent(15) { TransactionType::Refund } else { TransactionType::Purchase },
+                original: None,
                 amount: Amount::from(self.random.pick(&AMOUNTS)),
                 amount_other: None,
                 currency: Currency::from_alpha("EUR").expect("in the table"),

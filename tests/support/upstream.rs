@@ -36,7 +36,7 @@ pub(crate) fn sale(stan: u32, amount: u32) -> AuthorisationRequest {
         amount: Amount::from(amount),
         cashback: Amount::ZERO,
         currency: Currency::from_alpha("EUR").expect("a currency"),
-        entry_mode: EntryMode::ContactlessMagneticStripe,
+        entry_mode: Some(EntryMode::ContactlessMagneticStripe),
         card: Card {
             pan: Pan::from_digits("4761739001010119").expect("a PAN"),
             expiry: YearMonth::new(30, 12).expect("a month"),
@@ -45,6 +45,7 @@ pub(crate) fn sale(stan: u32, amount: u32) -> AuthorisationRequest {
         track2: None,
         pin_block: None,
         icc_data: Vec::new().into(),
+        original: None,
     }
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn sale(stan: u32, amount: u32) -> AuthorisationRequest {
 pub(crate) fn chip_sale(stan: u32, record: &[u8], track2: Track2, aid: &[u8]) -> AuthorisationRequest {
     let record = Tlvs::parse(record).expect("a record is data objects");
     AuthorisationRequest {
-        entry_mode: EntryMode::ContactlessChip,
+        entry_mode: Some(EntryMode::ContactlessChip),
         card: Card { pan: track2.pan().clone(), expiry: track2.expiry(), sequence_number: Some(1) },
         track2: Some(track2),
         icc_data: icc_data::from_data_record(record, icc_data::wanted(aid)),
@@ -74,6 +75,7 @@ pub(crate) fn reversal(sale: &AuthorisationRequest) -> Reversal {
             acceptor: sale.acceptor.clone(),
         },
         kind: sale.kind,
+        is_follow_up: false,
         amount: sale.amount,
         currency: sale.currency,
         pan: Some(sale.card.pan.clone()),

@@ -3,7 +3,7 @@
 use emv::dict;
 use emv::tlv::{Tlvs, Writer};
 
-use super::ledger::{Cryptogram, Entry, Ledger};
+use super::ledger::{Cryptogram, Entry, Kind, Ledger};
 use super::rules::Decision;
 use super::wire::Message;
 use super::{Desk, lock};
@@ -80,6 +80,8 @@ impl Desk {
         self.record(|ledger| {
             if ledger.original(&entry.terminal_id, &entry.rrn, entry.stan).is_some() {
                 decision.response = "94".to_owned();
+            } else if let Some(code) = ledger.objection(&entry).filter(|_| decision.response == APPROVED) {
+                decision.response = code.to_owned();
             }
             let approved = match decision.response.as_str() {
                 APPROVED | "08" => amount,
@@ -113,8 +115,8 @@ impl Desk {
 /// The action code of ISO 8583:1993 for a response code of 1987. What rules say in three digits stays as it is.
 pub(super) fn action_code<'a>(mti: &str, response: &'a str) -> &'a str {
     #[rustfmt::skip]
-    const CODES: [(&str, &str); 17] = [
-        ("01", "107"), ("05", "100"), ("08", "001"), ("10", "002"), ("12", "902"), ("25", "914"), ("30", "904"),
+    const CODES: [(&str, &str); 19] = [
+        ("01", "107"), ("05", "100"), ("08", "001"), ("10", "002"), ("12", "902"), ("13", "110"), ("14", "111"), ("25", "914"), ("30", "904"),
         ("41", "208"), ("43", "209"), ("51", "116"), ("54", "101"), ("63", "916"), ("65", "123"), ("82", "122"), ("91", "907"),
         ("94", "913"), ("96", "909"),
     ];
@@ -135,6 +137,12 @@ fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
         rrn: request.text(37).unwrap_or_default().to_owned(),
         own_rrn: None,
         pan: masked(pan(request).unwrap_or_default()),
+        kind: match request.text(3).unwrap_or_default() {
+            code if code.starts_with("02") => Kind::Void,
+            code if code.starts_with('2') => Kind::Refund,
+            _ => Kind::Debit,
+        },
+        original: original(request),
         amount: request.number(4).unwrap_or(0),
         currency: request.number(49).unwrap_or(0),
         cryptogram,
@@ -147,18 +155,18 @@ fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
 /// Takes a request back where that is allowed, and says whether there is one. It may be asked any number of times.
 fn reverse(ledger: &mut Ledger, reversal: &Message, is_allowed: bool) -> bool {
     ledger.reversals += 1;
-    // Type and STAN of the original begin field 90 of 1987 and field 56 of 1993.
-    let stan = reversal
-        .text(90)
-        .or_else(|| reversal.text(56))
-        .and_then(|original| original.get(4..10)?.parse().ok())
-        .unwrap_or(0);
+    let stan = original(reversal).unwrap_or(0);
     let (terminal_id, rrn) = (reversal.text(41).unwrap_or_default(), reversal.text(37).unwrap_or_default());
     match ledger.original(terminal_id, rrn, stan) {
         Some(entry) => entry.is_reversed |= is_allowed,
         None => return false,
     }
     true
+}
+
+/// The STAN of the request that a message is about: after its type it begins field 90 of 1987 and field 56 of 1993.
+fn original(message: &Message) -> Option<u64> {
+    message.text(90).or_else(|| message.text(56))?.get(4..10)?.parse().ok()
 }
 
 /// Checks the cryptogram among the chip data, with the keys of the card's issuer.

@@ -33,6 +33,10 @@ pub struct Entry {
     pub own_rrn: Option<String>,
     /// The PAN, first six and last four digits.
     pub pan: String,
+    /// What kind of transaction: the first two digits of the processing code.
+    pub kind: Kind,
+    /// The STAN of the request that it refunds or voids.
+    pub original: Option<u64>,
     /// What was asked for, minor units.
     pub amount: u64,
     /// Currency (ISO 4217 numeric).
@@ -47,6 +51,17 @@ pub struct Entry {
     pub is_reversed: bool,
 }
 
+/// What kind of transaction a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Money from the cardholder, as the processing codes that begin with 0 and 1 have it but for 02.
+    Debit,
+    /// Money back to the cardholder: processing codes that begin with 2.
+    Refund,
+    /// A sale is undone: processing code 02.
+    Void,
+}
+
 /// What became of the card's cryptogram, or of the code in its magnetic stripe data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cryptogram {
@@ -59,16 +74,49 @@ pub enum Cryptogram {
 }
 
 impl Entry {
-    /// The money that moved and stays, minor units.
+    /// What was approved and not reversed, minor units.
     pub fn stands(&self) -> u64 {
         if self.is_reversed { 0 } else { self.approved }
     }
 }
 
 impl Ledger {
-    /// The money that moved and stays, minor units of whatever currencies.
+    /// All that was approved and not reversed, in whichever direction, minor units of whatever currencies.
     pub fn total(&self) -> u64 {
         self.entries.iter().map(Entry::stands).sum()
+    }
+
+    /// What merchants are owed in the end, minor units of whatever currencies: sales less refunds and less what was
+    /// voided.
+    pub fn takings(&self) -> i64 {
+        let signed =
+            |entry: &Entry| if entry.kind == Kind::Debit { entry.stands() as i64 } else { -(entry.stands() as i64) };
+        self.entries.iter().map(signed).sum()
+    }
+
+    /// How much of this sale's money went back by follow-ups of this kind, minor units.
+    pub fn given_back(&self, sale: &Entry, kind: Kind) -> u64 {
+        let is_of_sale = |entry: &&Entry| entry.original == Some(sale.stan) && entry.terminal_id == sale.terminal_id;
+        self.entries.iter().filter(is_of_sale).filter(|entry| entry.kind == kind).map(Entry::stands).sum()
+    }
+
+    /// Why a refund or a void is refused: a response code; nothing where it may be done, or follows up nothing.
+    pub(super) fn objection(&self, entry: &Entry) -> Option<&'static str> {
+        let stan = entry.original?;
+        let is_sale =
+            |sale: &&Entry| sale.terminal_id == entry.terminal_id && sale.stan == stan && sale.kind == Kind::Debit;
+        let Some(sale) = self.entries.iter().rev().find(is_sale).filter(|sale| sale.stands() > 0) else {
+            return Some("25");
+        };
+        let left = sale.stands() - self.given_back(sale, Kind::Refund);
+        let is_untouched =
+            self.given_back(sale, Kind::Void) == 0 && (entry.kind == Kind::Refund || left == sale.stands());
+        match is_untouched {
+            _ if sale.pan != entry.pan => Some("14"),
+            false => Some("12"),
+            true if entry.amount > left || (entry.kind == Kind::Void && entry.amount != left) => Some("13"),
+            true => None,
+        }
     }
 
     /// The request with this retrieval reference number.

@@ -20,7 +20,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 pub use authentication::Macs;
-pub use ledger::{Cryptogram, Entry, Ledger};
+pub use ledger::{Cryptogram, Entry, Kind, Ledger};
 pub use rules::{Rules, RulesError};
 pub use wire::WireFormat;
 

@@ -113,6 +113,42 @@ fn a_reversal_of_what_never_came_and_a_request_that_comes_twice_are_told() {
     assert_eq!(line.acquirer.ledger().total(), 1250);
 }
 
+/// A refund (20) or a void (02) of the request with STAN `original`.
+fn follow_up(code: &str, stan: u32, original: u32, amount: u32) -> Message {
+    let mut message = message("0200", stan, amount);
+    message.set(3, format!("{code}0000"));
+    message.set(90, format!("0100{original:06}{:032}", 0));
+    message
+}
+
+#[test]
+fn refunds_never_come_to_more_than_their_sale_and_a_void_is_for_the_whole_of_one_that_stands() {
+    let mut line = Line::open();
+    for (stan, amount) in [(1, 1250), (2, 1230), (3, 1230)] {
+        line.ask(&message("0100", stan, amount));
+    }
+    let mut last = 10;
+    for (code, original, amount, expected) in [
+        ("20", 1, 1000, "00"),
+        ("20", 1, 300, "13"),
+        ("20", 1, 250, "00"),
+        ("02", 1, 1250, "12"),
+        ("02", 2, 1231, "13"),
+        ("02", 2, 1230, "00"),
+        ("02", 2, 1230, "12"),
+        ("20", 2, 1, "12"),
+        ("20", 7, 1, "25"),
+    ] {
+        last += 1;
+        let answer = line.ask(&follow_up(code, last, original, amount));
+        assert_eq!(answer.text(39), Some(expected), "{code} of {original}: {amount}");
+    }
+    assert_eq!(line.acquirer.ledger().takings(), 1230, "the third sale");
+    // Once the void is taken back, the sale stands again.
+    line.ask(&reversal("0400", 16, 1230));
+    assert_eq!(line.ask(&follow_up("20", 30, 2, 1230)).text(39), Some("00"));
+}
+
 #[test]
 fn an_answer_may_be_lost_wrong_or_anothers_and_the_money_has_moved_all_the_same() {
     let mut line = Line::open();

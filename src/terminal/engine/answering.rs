@@ -2,7 +2,10 @@
 
 use super::super::handle::{Call, Reply};
 use super::super::view::TransactionView;
-use super::super::{Fault, Input, Life, Phase, Request, Retry, Token, Transaction};
+use super::super::{
+    CardOnRecord, Context, Fault, FollowUp, FollowUpError, Input, Life, Original, Phase, Request, Retry, Token,
+    TokenReused, Transaction,
+};
 use super::{Engine, Open};
 use crate::receipt::{Receipt, Recipient};
 
@@ -10,6 +13,7 @@ impl Engine {
     pub(super) fn answer(&mut self, call: Call) {
         match call {
             Call::Create(request, reply) => send(reply, self.create(request)),
+            Call::FollowUp(follow_up, reply) => send(reply, self.follow_up(&follow_up)),
             Call::Cancel(token, reply) => send(reply, self.cancel(&token)),
             Call::Find(token, reply) => send(reply, self.find(&token)),
             Call::List { before, limit, reply } => send(reply, self.list(before.as_ref(), limit)),
@@ -21,17 +25,8 @@ impl Engine {
     }
 
     fn create(&mut self, request: Request) -> Result<TransactionView, Fault> {
-        let token = request.token.clone();
-        if let Some(open) = self.open.get(&token) {
-            open.transaction().is_asked_again_by(&request)?;
-            return self.find(&token);
-        }
-        if let Some(past) = self.journal.find(&token).map_err(|error| Fault::from(&error))? {
-            past.is_asked_again_by(&request)?;
-            return Ok(self.view_interrupted(&token).unwrap_or_else(|| self.view_past(&past)));
-        }
-        if let Some(fault) = &self.status.fault {
-            return Err(fault.clone());
+        if let Some(known) = self.asked_before(&request.token, |known| known.is_asked_again_by(&request))? {
+            return Ok(known);
         }
         if request.currency != self.config.currency {
             let message = format!("this terminal takes {}, not {}", self.config.currency, request.currency);
@@ -44,7 +39,73 @@ impl Engine {
             return Err(Fault::new("TypeNotOffered", Retry::Never, message));
         }
         self.stations.check_free(request.reader.as_deref())?;
-        self.open.insert(token.clone(), Open::new(Life::open(request, (self.inputs.now)())));
+        let life = Life::open(request, (self.inputs.now)());
+        self.begin(life)
+    }
+
+    fn follow_up(&mut self, follow_up: &FollowUp) -> Result<TransactionView, Fault> {
+        if let Some(known) = self.asked_before(&follow_up.token, |known| follow_up.asks_again_for(known))? {
+            return Ok(known);
+        }
+        let of_journal = |error| Fault::from(&error);
+        let original = self.journal.find(&follow_up.original).map_err(of_journal)?;
+        let original = original.ok_or_else(|| FollowUpError::UnknownOriginal(follow_up.original.clone()))?;
+        let others = self.journal.follow_ups(&follow_up.original).map_err(of_journal)?;
+        let request = follow_up.request(&original, &others)?;
+        if !self.config.host.offers_follow_up(request.kind) {
+            let message = format!("the acquirer's dialect has no message for a {} of this kind", request.kind.name());
+            return Err(Fault::new("TypeNotOffered", Retry::Never, message));
+        }
+        let original = self.take_over(&original, &request.token)?;
+        let context = Context { now: (self.inputs.now)(), stans: &mut self.stans, acceptor: &self.acceptor };
+        let life = Life::follow_up(request, original, context);
+        self.begin(life)
+    }
+
+    /// What a follow-up with this token takes over. The card is sealed anew: each transaction has its own.
+    fn take_over(&self, original: &Transaction, token: &Token) -> Result<Original, Fault> {
+        let message = original.message_to_acquirer().expect("a follow-up is refused where the acquirer knows nothing");
+        let card = self.sealed_card(original).ok_or_else(|| {
+            let message =
+                format!("the card of transaction {} can't be read any more; pay back otherwise", original.token());
+            Fault::new("CardNotReadable", Retry::AfterOperator, message)
+        })?;
+        Ok(Original {
+            kind: original.request().kind,
+            message: message.clone(),
+            is_advised: original.online_request().is_none(),
+            rrn: original.rrn().unwrap_or(&message.rrn).clone(),
+            authorisation_code: original.answer().and_then(|answer| answer.authorisation_code.clone()),
+            card: CardOnRecord {
+                card: Some(self.storage_key.seal(token.as_str(), &card.to_bytes())),
+                ..original.card_on_record().unwrap_or_default()
+            },
+        })
+    }
+
+    /// How the transaction of this token stands, where there is one and `is_same` finds that it is asked for again.
+    ///
+    /// # Errors
+    /// If the token is spent on something else; and if nothing new can be begun.
+    fn asked_before(
+        &self,
+        token: &Token,
+        is_same: impl Fn(&Transaction) -> Result<(), TokenReused>,
+    ) -> Result<Option<TransactionView>, Fault> {
+        if let Some(open) = self.open.get(token) {
+            is_same(open.transaction())?;
+            return self.find(token).map(Some);
+        }
+        if let Some(past) = self.journal.find(token).map_err(|error| Fault::from(&error))? {
+            is_same(&past)?;
+            return Ok(Some(self.view_interrupted(token).unwrap_or_else(|| self.view_past(&past))));
+        }
+        self.status.fault.clone().map_or(Ok(None), Err)
+    }
+
+    fn begin(&mut self, life: Life) -> Result<TransactionView, Fault> {
+        let token = life.transaction().token().clone();
+        self.open.insert(token.clone(), Open::new(life));
         if let Err(error) = self.carry_out(&token) {
             self.journal_failed(&error);
         }
@@ -120,6 +181,7 @@ impl Call {
     pub(super) fn token(&self) -> Option<&Token> {
         match self {
             Call::Create(request, _) => Some(&request.token),
+            Call::FollowUp(follow_up, _) => Some(&follow_up.token),
             Call::Cancel(token, _) | Call::Find(token, _) | Call::Receipt(token, ..) => Some(token),
             Call::List { .. } | Call::Status(_) | Call::TestHost(_) | Call::Stop(_) => None,
         }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::super::handle::Reply;
 use super::super::{
-    Card, Event, Fault, HostFailure, Input, OnlineRequest, Record, Request, Retry, Reversal, SendFailure,
+    Card, Event, Fault, HostFailure, Input, OnlineRequest, Original, Record, Request, Retry, Reversal, SendFailure,
     TerminalEvent, Token, Transaction, tap_result,
 };
 use super::answering::send;
@@ -23,13 +23,12 @@ use crate::upstream::{
 impl Engine {
     /// Sends the request, which is in the journal already.
     pub(super) fn authorise(&mut self, token: &Token, online: &OnlineRequest) {
-        let Some(request) = self.open.get_mut(token).and_then(|open| authorisation_request(open, online)) else {
+        let Some(mut asked) = self.ask(token, online) else {
             // The kernel wants to go online with a record that names no card, or with a PIN.
             let reason = "the kernel's outcome can't be sent: it lacks a card number, or wants a PIN".to_owned();
             tracing::error!(token = token.as_str(), reason);
             return self.feed(token, Input::HostFailed { failure: HostFailure::NotSent, reason });
         };
-        let mut asked = self.host.begin(&request);
         let (inbox, token) = (self.inbox.clone(), token.clone());
         tokio::spawn(async move {
             let answer = asked.answer().await;
@@ -40,6 +39,17 @@ impl Engine {
                 let _ = inbox.send(Message::Answer(token, Ok(late)));
             }
         });
+    }
+
+    /// Nothing where there is no card to ask for.
+    fn ask(&mut self, token: &Token, online: &OnlineRequest) -> Option<upstream::Authorisation> {
+        let transaction = self.open.get(token)?.transaction();
+        if let Some(original) = transaction.original() {
+            let card = self.sealed_card(transaction)?;
+            return Some(self.host.begin(&follow_up_request(transaction.request(), online, original, card)));
+        }
+        let request = authorisation_request(self.open.get_mut(token)?, online)?;
+        Some(self.host.begin(&request))
     }
 
     pub(super) fn host_answered(&mut self, token: &Token, answer: Result<AuthorisationAnswer, HostError>) {
@@ -198,6 +208,7 @@ impl Engine {
             rrn: transaction.rrn().unwrap_or(&original.rrn).clone(),
             original,
             kind: request.kind,
+            is_follow_up: transaction.is_follow_up(),
             amount: request.amount,
             currency: request.currency,
             pan: self.sealed_card(transaction).map(|card| card.pan),
@@ -207,9 +218,9 @@ impl Engine {
 
     /// The card of a transaction, out of the journal. Without it, after the storage key was lost, say,
     /// a reversal goes by its original data elements.
-    fn sealed_card(&self, transaction: &Transaction) -> Option<Card> {
-        let sealed = transaction.card_read()?.card.as_ref()?;
-        let opened = self.storage_key.open(transaction.token().as_str(), sealed);
+    pub(super) fn sealed_card(&self, transaction: &Transaction) -> Option<Card> {
+        let sealed = transaction.card_on_record()?.card?;
+        let opened = self.storage_key.open(transaction.token().as_str(), &sealed);
         let card = opened
             .map_err(|error| error.to_string())
             .and_then(|bytes| Card::from_bytes(&bytes).map_err(|error| error.to_string()));
@@ -230,11 +241,21 @@ fn authorisation_request(open: &mut Open, online: &OnlineRequest) -> Option<Auth
     let read = tap_result::read_card(record)?;
     let (entry_mode, icc_data) = how_read(objects, open.records.df_name().unwrap_or_default());
     Some(AuthorisationRequest {
-        entry_mode,
+        entry_mode: Some(entry_mode),
         track2: read.track2,
         icc_data,
         ..request_of(open.transaction().request(), online, read.card)
     })
+}
+
+/// The request for a follow-up: the sale's card from the journal, and the sale by which the acquirer knows it.
+fn follow_up_request(
+    request: &Request,
+    online: &OnlineRequest,
+    original: &Original,
+    card: Card,
+) -> AuthorisationRequest {
+    AuthorisationRequest { entry_mode: None, original: Some(original.clone()), ..request_of(request, online, card) }
 }
 
 /// A request for what a caller asked, with nothing of the card but its number.
@@ -248,11 +269,12 @@ fn request_of(request: &Request, online: &OnlineRequest, card: Card) -> Authoris
         amount: request.amount,
         cashback: request.amount_other.unwrap_or(Amount::ZERO),
         currency: request.currency,
-        entry_mode: EntryMode::ContactlessChip,
+        entry_mode: Some(EntryMode::ContactlessChip),
         card,
         track2: None,
         pin_block: None,
         icc_data: Zeroizing::default(),
+        original: None,
     }
 }
 

@@ -1,6 +1,8 @@
+mod follow_up;
+
 use super::*;
-use crate::terminal::testing::{acceptor, approval, at, purchase, refusal, tap};
-use crate::terminal::{Amount, FinalResult};
+use crate::terminal::testing::{acceptor, approval, at, original, purchase, refusal, tap};
+use crate::terminal::{Amount, FinalResult, ReversalReason, TapOutcome, TransactionType};
 
 /// A machine with its surroundings; each step returns what the machine asked for, in short words.
 struct Bench {

@@ -90,8 +90,11 @@ impl Host {
 
     /// Asks for an authorisation, once. Journal the request first.
     pub fn begin(&self, request: &AuthorisationRequest) -> Authorisation {
-        let message = request.to_message(&self.config, &self.acceptor);
-        let answers = self.send_soon(message, self.config.class_of(request.kind), request.stan);
+        let purpose = self.config.purpose_of(request.kind, request.original.is_some());
+        let answers = match request.to_message(&self.config, &self.acceptor) {
+            Ok(message) => self.send_soon(message, purpose, request.stan),
+            Err(unsent) => not_sent(unsent),
+        };
         Authorisation { config: self.config.clone(), amount: request.amount, rrn: request.rrn.clone(), answers }
     }
 
@@ -172,6 +175,13 @@ impl Authorisation {
     fn read(&self, answer: &Message) -> Result<AuthorisationAnswer, MalformedAnswer> {
         AuthorisationAnswer::read(Answered::new(answer, &self.config.dialect), self.amount, &self.rrn)
     }
+}
+
+/// The answer to what can't be sent.
+fn not_sent(why: NotSent) -> Answers {
+    let (reply, answers) = mpsc::unbounded_channel();
+    reply.send(Err(why.into())).expect("the other end is at hand");
+    answers
 }
 
 async fn first(answers: &mut Answers) -> Result<Message, HostError> {

@@ -18,6 +18,10 @@ pub enum Purpose {
     Financial,
     /// May this be given back? Where a dialect has none of its own, it goes as a sale does.
     Refund,
+    /// This sale is to be given back, in whole or in part.
+    ReferencedRefund,
+    /// This sale is to be undone as a whole, before it is settled.
+    Void,
     /// Card and terminal have approved.
     Advice,
     /// A request is taken back.
@@ -32,10 +36,12 @@ pub enum Purpose {
 
 impl Purpose {
     /// Each, with its name in a dialect's file.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Authorisation, "authorisation"),
         (Self::Financial, "financial"),
         (Self::Refund, "refund"),
+        (Self::ReferencedRefund, "referenced_refund"),
+        (Self::Void, "void"),
         (Self::Advice, "advice"),
         (Self::Reversal, "reversal"),
         (Self::SignOn, "sign_on"),
@@ -55,6 +61,11 @@ impl Purpose {
         } else {
             &[Element::Stan]
         }
+    }
+
+    /// Whether such a message is about an earlier one, and must name it.
+    pub(super) fn names_original(self) -> bool {
+        matches!(self, Self::ReferencedRefund | Self::Void | Self::Reversal)
     }
 }
 

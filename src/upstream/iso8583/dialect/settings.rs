@@ -392,7 +392,7 @@ impl Dialect {
         }
         let names_original =
             [Element::OriginalDataElements, Element::OriginalData].iter().any(|e| elements.contains(e));
-        if purpose == Purpose::Reversal && !names_original {
+        if purpose.names_original() && !names_original {
             return Err(InvalidDialect::Lacks(purpose, Element::OriginalDataElements));
         }
         Ok(())
