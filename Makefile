@@ -1,7 +1,7 @@
 # Everything a newcomer needs: `make demo` shows a sale, `make test` proves the rest.
 # Both install what they need with apt when run as root, and otherwise say what is missing.
 
-.PHONY: demo demo-pcsc run test simulate faults kill conformance bench fuzz mutants release install check
+.PHONY: demo demo-pcsc run test simulate faults kill conformance bench fuzz mutants coverage release install check
 PEERS := target/peers
 
 demo:                   ## Three sales with simulated reader, card and bank; nothing is touched outside target/
@@ -53,6 +53,10 @@ mutants:                ## Changes Entry Point and the kernels in one place at a
 	command -v cargo-mutants >/dev/null || cargo install --quiet --locked cargo-mutants
 	cargo mutants --package emv --file 'emv/src/kernel/**' --file 'emv/src/entry/**' $(if $(SHARD),--shard $(SHARD)) \
 		--output target --cargo-arg=--lib --cargo-arg=--test=golden --cargo-arg=--test=entry_scenarios
+
+coverage:               ## Line coverage of Entry Point and the kernels by their tests; needs rustup's llvm-tools
+	scripts/need build
+	scripts/coverage
 
 release:                ## The programs as they are installed
 	scripts/need build
