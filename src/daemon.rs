@@ -10,7 +10,7 @@ use crate::config::{AcquirerKeys, Config};
 use crate::reader::pcsc::{self, PcscReaders};
 use crate::reader::simulated::SimulatedReader;
 use crate::reader::{Clock, Event};
-use crate::terminal::{Change, Engine, Inputs, StartError, Status, Terminal};
+use crate::terminal::{Change, Engine, Fault, Inputs, StartError, Status, Terminal};
 use crate::upstream::{Host, MacKeys};
 
 /// A running daemon, without its face on the bus.
@@ -50,7 +50,15 @@ pub fn start(config: Arc<Config>, keys: AcquirerKeys) -> Result<Daemon, DaemonEr
     let (changes_in, changes) = mpsc::unbounded_channel();
     let clock = Clock::start();
     let inputs = Inputs { readers, clock, randomness: Box::new(random_seed), now: Box::new(Timestamp::now) };
-    let (engine, terminal) = Engine::start(config.clone(), host, inputs, changes_in)?;
+    let (engine, terminal) = match Engine::start(config.clone(), host, inputs, changes_in.clone()) {
+        Ok(started) => started,
+        Err(StartError::Journal(error)) if error.is_damage() => {
+            tracing::error!(%error, "no transaction is taken until an operator has decided");
+            let (terminal, status) = Terminal::closed(config.mode, Fault::from(&error), changes_in);
+            return Ok(Daemon { terminal, status, changes });
+        }
+        Err(error) => return Err(error.into()),
+    };
     let status = engine.status();
     let readers = attach_readers(&config, clock, events)?;
     tokio::spawn(async move {

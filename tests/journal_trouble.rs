@@ -6,6 +6,7 @@ mod register;
 #[path = "support/terminal.rs"]
 mod terminal;
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use register::Register;
@@ -78,6 +79,73 @@ fn a_token_that_is_known_has_its_object_after_a_restart_too() {
     terminal.resume();
     register.sell("t1", 1250, None).unwrap();
     assert_eq!(register.cancel("t1").unwrap_err().name, "AlreadyDone", "there is an object that knows");
+}
+
+/// Runs `tenderctl journal` on the terminal's journal; gives its exit code and what it printed.
+fn tenderctl_journal(terminal: &Terminal, command: &str, more: &[&str]) -> (Option<i32>, String) {
+    let file = terminal.file("journal.db").display().to_string();
+    let output = terminal.tenderctl(&[&["journal", command, &file], more].concat());
+    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+fn a_damaged_journal_takes_no_sales_until_somebody_sets_it_aside_and_is_kept_as_it_is() {
+    let (mut terminal, register) = start();
+    for token in ["good", "changed"] {
+        register.sell(token, 1250, None).unwrap();
+        assert_eq!(register.done(token).result(), "approved");
+    }
+    assert!(terminal.stop().success());
+    let (code, said) = tenderctl_journal(&terminal, "set-aside", &[]);
+    assert!(code == Some(1) && said.contains("every row is as it was written"), "{said}");
+    let change = "UPDATE journal SET body = replace(body, '1250', '1') WHERE token = 'changed' AND event = 'created'";
+    journal(&terminal, &format!("DROP TRIGGER no_update; {change}"));
+    let damaged = fs::read(terminal.file("journal.db")).expect("it is there");
+
+    terminal.resume();
+    let refused = register.sell("new", 1250, None).unwrap_err();
+    assert_eq!(refused.name, "JournalDamaged");
+    assert!(refused.text.contains("tenderctl journal set-aside"), "{refused:?}");
+    assert_eq!(register.find("good").unwrap_err().name, "JournalDamaged");
+    let status = terminal.tenderctl(&["status"]);
+    let status = String::from_utf8_lossy(&status.stdout);
+    assert!(status.contains("the row was changed after it was written"), "{status}");
+    assert!(terminal.stop().success());
+
+    let (code, said) = tenderctl_journal(&terminal, "set-aside", &["--json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let done: serde_json::Value = serde_json::from_str(&said).expect("it is JSON");
+    assert_eq!((&done["unsettled"][0]["token"], &done["taken_over"]), (&"changed".into(), &1.into()), "{said}");
+    assert_eq!(fs::read(done["file"].as_str().expect("it has a name")).expect("it is kept"), damaged);
+    terminal.resume();
+    assert_eq!(register.find("good").unwrap().result(), "approved");
+    register.sell("new", 1250, None).unwrap();
+    assert_eq!(register.done("new").result(), "approved");
+}
+
+#[test]
+fn an_export_has_every_row_and_what_is_sealed_in_none() {
+    let (mut terminal, register) = start();
+    register.sell("t1", 1250, None).unwrap();
+    assert_eq!(register.done("t1").result(), "approved");
+    assert!(terminal.stop().success());
+    let (code, said) = tenderctl_journal(&terminal, "export", &["--json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let rows: Vec<serde_json::Value> =
+        said.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    assert!(rows.iter().zip(1..).all(|(row, number)| row["seq"] == number && row["intact"] == true), "{said}");
+    assert_eq!(rows.first().map(|row| row["event"].clone()), Some("started".into()));
+    assert_eq!(rows.last().map(|row| row["event"].clone()), Some("stopped".into()));
+    let card = rows.iter().find(|row| row["event"] == "card_read").expect("a card was read");
+    assert!(card["token"] == "t1" && card["data"]["pan"].as_str().is_some_and(|pan| pan.contains("******")), "{card}");
+    assert!(card["data"].get("card").is_none() && card["data"].get("icc_data").is_none(), "{card}");
+
+    let (code, said) = tenderctl_journal(&terminal, "export", &["--to", "2020-01-01"]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    journal(&terminal, "DROP TRIGGER no_update; UPDATE journal SET at = 'never' WHERE seq = 2");
+    let (code, said) = tenderctl_journal(&terminal, "export", &["--from", "2020-01-01"]);
+    assert_eq!((code, said.lines().filter(|line| line.starts_with('!')).count()), (Some(1), 1), "{said}");
+    assert!(said.contains("row 2"), "{said}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ enum Command {
     /// List, import and verify the schemes' public keys
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Verify a journal
+    /// Verify, export or set aside a journal
     #[command(subcommand)]
     Journal(journal::Command),
     /// Show a TLV, a command or a response as a tree with names and bit meanings

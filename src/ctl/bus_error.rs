@@ -6,7 +6,7 @@ use super::Failure;
 use crate::bus::{self, Bus};
 
 /// What to do about the errors that need more than their retry advice says.
-const ADVICE: [(&str, &str); 9] = [
+const ADVICE: [(&str, &str); 10] = [
     ("TokenReused", "Give this sale another --token, or none to have one made up"),
     ("UnknownToken", "`tenderctl transactions` lists the transactions there are"),
     ("UnknownReader", "`tenderctl readers` lists the readers there are"),
@@ -21,6 +21,7 @@ const ADVICE: [(&str, &str); 9] = [
         "HostUnavailable",
         "The configuration's key host.address says where the acquirer is; `journalctl -u tenderd` says more",
     ),
+    ("JournalDamaged", "docs/journal.md says how to settle what it held"),
     ("WrongCurrency", "The configuration's key terminal.currency says which currency this terminal takes"),
 ];
 

@@ -19,7 +19,11 @@ pub enum JournalError {
         source: std::io::Error,
     },
     /// The file is some other database, or none.
-    #[error("{path} is not a journal of tenderd; name another file in the configuration", path = path.display())]
+    #[error(
+        "{path} is not a journal of tenderd, or its beginning is damaged. Name another file in the configuration; or stop \
+         tenderd, and `tenderctl journal set-aside {path}` begins a new one",
+        path = path.display()
+    )]
     NotAJournal {
         /// The file.
         path: PathBuf,
@@ -39,8 +43,8 @@ pub enum JournalError {
     },
     /// A row is not what was written.
     #[error(
-        "journal {path}, row {seq}: {damage}. Nothing was changed. Keep the file and its -wal for your acquirer, \
-         settle open transactions by hand, and move it away to begin a new one",
+        "journal {path}, row {seq}: {damage}. Nothing was changed, and no transaction is taken. Stop tenderd; \
+         `tenderctl journal set-aside {path}` keeps the file, begins a new one and says what must be settled by hand",
         path = path.display()
     )]
     Damaged {
@@ -53,8 +57,8 @@ pub enum JournalError {
     },
     /// SQLite finds the file damaged.
     #[error(
-        "journal {path}: SQLite finds the file damaged ({message}). Nothing was changed. Keep the file and its -wal; \
-         `sqlite3 FILE .recover` shows what can be read",
+        "journal {path}: SQLite finds the file damaged ({message}). Nothing was changed, and no transaction is taken. Stop \
+         tenderd; `tenderctl journal set-aside {path}` keeps the file, begins a new one and says what must be settled by hand",
         path = path.display()
     )]
     Malformed {
@@ -62,6 +66,18 @@ pub enum JournalError {
         path: PathBuf,
         /// SQLite's words.
         message: String,
+    },
+    /// It was being set aside when the power went.
+    #[error("journal {path}: it is being set aside; `tenderctl journal set-aside {path}` finishes that", path = path.display())]
+    BeingSetAside {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is nothing wrong with it.
+    #[error("journal {path}: every row is as it was written; it stays where it is", path = path.display())]
+    Whole {
+        /// The file.
+        path: PathBuf,
     },
     /// No room is left on the disk.
     #[error("journal {path}: the disk is full; nothing was written. Free some space, no restart is needed", path = path.display())]
@@ -115,6 +131,17 @@ pub enum Damage {
 }
 
 impl JournalError {
+    /// Whether an operator must decide what becomes of the file.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            JournalError::NotAJournal { .. }
+                | JournalError::Damaged { .. }
+                | JournalError::Malformed { .. }
+                | JournalError::BeingSetAside { .. }
+        )
+    }
+
     pub(super) fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         let (code, extended) =
@@ -140,6 +167,7 @@ impl From<&JournalError> for Fault {
         let message = error.to_string();
         match error {
             JournalError::Full { .. } => Fault::new("DiskFull", Retry::AfterOperator, message),
+            _ if error.is_damage() => Fault::new("JournalDamaged", Retry::AfterOperator, message),
             _ => Fault::new("JournalFailed", Retry::AfterOperator, message),
         }
     }

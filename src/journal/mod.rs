@@ -5,7 +5,9 @@
 //! a transaction is the fold over its rows. Nothing is stored that can be folded.
 
 mod chain;
+mod entry;
 mod error;
+mod set_aside;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,9 +20,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::keys::{InitialKeyId, Sealed};
-use crate::terminal::{Event, Record, Stan, TerminalEvent, Token, Transaction};
+use crate::terminal::{Event, JournalSetAside, Record, Stan, TerminalEvent, Token, Transaction};
 pub use chain::Link;
+pub use entry::Entry;
 pub use error::{Damage, JournalError};
+pub use set_aside::{SetAside, Unsettled, is_being_set_aside, set_aside};
 
 /// The number of a row: 1, 2, 3 ...
 pub type Seq = u64;
@@ -63,6 +67,9 @@ impl Journal {
     /// other way is refused and left as it is.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let lock = lock(path)?;
+        if is_being_set_aside(path) {
+            return Err(JournalError::BeingSetAside { path: path.to_owned() });
+        }
         let create = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
         create.map_err(|source| JournalError::File { path: path.to_owned(), source })?;
         let on = |source| JournalError::from_sqlite(path, source);
@@ -202,16 +209,34 @@ impl Journal {
         Ok(count as u32)
     }
 
-    /// The STAN that was used last.
+    /// The STAN that was used last, here or in the journal whose place this one took.
     pub fn last_stan(&self) -> Result<Option<Stan>, JournalError> {
+        let here = self.last_stan_here()?;
+        Ok(match self.set_aside_before()? {
+            Some(before) if here.is_none_or(|(seq, _)| seq <= 1 + before.rows_taken_over) => before.last_stan,
+            _ => here.map(|(_, stan)| stan),
+        })
+    }
+
+    /// What the first row tells of a damaged journal whose place this one took.
+    fn set_aside_before(&self) -> Result<Option<JournalSetAside>, JournalError> {
+        let Some(row) = self.rows("WHERE seq = 1 AND event = 'journal_set_aside'", [])?.pop() else { return Ok(None) };
+        match decode(&row.event, &row.body).map_err(|why| self.damage(row.seq, Damage::Event(why)))? {
+            TerminalEvent::JournalSetAside(before) => Ok(Some(before)),
+            _ => Ok(None),
+        }
+    }
+
+    fn last_stan_here(&self) -> Result<Option<(Seq, Stan)>, JournalError> {
         let rows = self.rows(
             "WHERE event IN ('online_requested', 'reversal_requested', 'advice_requested') ORDER BY seq DESC LIMIT 1",
             [],
         )?;
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        let seq = row.seq;
         Ok(match self.record(row)?.event {
-            Event::OnlineRequested(message) | Event::AdviceRequested(message) => Some(message.stan),
-            Event::ReversalRequested(reversal) => Some(reversal.stan),
+            Event::OnlineRequested(message) | Event::AdviceRequested(message) => Some((seq, message.stan)),
+            Event::ReversalRequested(reversal) => Some((seq, reversal.stan)),
             _ => None,
         })
     }

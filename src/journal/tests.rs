@@ -11,16 +11,16 @@ use crate::terminal::{
     FinalResult, OnlineRequest, Phase, Reason, Reversal, ReversalReason, Rrn, TapOutcome, TerminalEvent,
 };
 
-fn token(text: &str) -> Token {
+pub(super) fn token(text: &str) -> Token {
     text.parse().unwrap()
 }
 
-fn record(second: i64, name: &str, event: Event) -> Record {
+pub(super) fn record(second: i64, name: &str, event: Event) -> Record {
     Record { at: at(second), token: token(name), event }
 }
 
 /// The events of a sale up to the request to the acquirer.
-fn up_to_the_bank(name: &str, stan: u32) -> Vec<Record> {
+pub(super) fn up_to_the_bank(name: &str, stan: u32) -> Vec<Record> {
     let stan = Stan::try_from(stan).unwrap();
     let request = OnlineRequest { stan, rrn: Rrn::new(at(3), stan), at: at(3), acceptor: acceptor() };
     vec![
@@ -33,14 +33,14 @@ fn up_to_the_bank(name: &str, stan: u32) -> Vec<Record> {
 }
 
 /// The events of an approved sale.
-fn approved(name: &str, stan: u32) -> Vec<Record> {
+pub(super) fn approved(name: &str, stan: u32) -> Vec<Record> {
     let mut records = up_to_the_bank(name, stan);
     records.push(record(4, name, Event::OnlineAnswered(approval())));
     records.push(record(4, name, Event::completed(Reason::ApprovedOnline)));
     records
 }
 
-fn reversing(name: &str, stan: u32) -> Vec<Record> {
+pub(super) fn reversing(name: &str, stan: u32) -> Vec<Record> {
     let mut records = up_to_the_bank(name, stan);
     let stan = Stan::try_from(stan + 1).unwrap();
     let reversal = Reversal { stan, at: at(9), reason: ReversalReason::NoAnswer };
@@ -48,7 +48,7 @@ fn reversing(name: &str, stan: u32) -> Vec<Record> {
     records
 }
 
-fn new_journal() -> (TempDir, PathBuf, Journal) {
+pub(super) fn new_journal() -> (TempDir, PathBuf, Journal) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
     let journal = Journal::open(&path).unwrap();
@@ -56,7 +56,7 @@ fn new_journal() -> (TempDir, PathBuf, Journal) {
 }
 
 /// Writes into the file behind the journal's back, triggers out of the way.
-fn tamper(path: &Path, sql: &str) {
+pub(super) fn tamper(path: &Path, sql: &str) {
     let connection = Connection::open(path).unwrap();
     connection.execute_batch("DROP TRIGGER no_update; DROP TRIGGER no_delete").unwrap();
     connection.execute_batch(sql).unwrap();

@@ -134,8 +134,26 @@ pub enum TerminalEvent {
         /// The log of Kernel 2, encrypted.
         sealed: Sealed,
     },
+    /// This journal took the place of a damaged one. Its first row.
+    JournalSetAside(JournalSetAside),
     /// Keys of DUKPT may be used from now on. Written before the first of them is; a restart goes on after the last.
     KeysReserved(KeyReservation),
+}
+
+/// The damaged journal that was here before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalSetAside {
+    /// Its name now, in the same folder.
+    pub file: String,
+    /// The last row up to which every one is as it was written; 0 if the first is not.
+    pub last_good_row: u64,
+    /// That row's chain value: 64 hex digits.
+    pub last_good_chain: String,
+    /// How many rows of it follow.
+    pub rows_taken_over: u64,
+    /// The STAN after which this journal goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_stan: Option<Stan>,
 }
 
 /// The Outcome of one tap that ends the kernel's part (EMV Contactless Book A, 6.2). Try Again and

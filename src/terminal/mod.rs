@@ -5,6 +5,7 @@
 //! round. [`Transaction`] is what the [`Event`]s of the journal add up to.
 
 mod card;
+mod closed;
 mod display;
 mod driver;
 mod ending;
@@ -32,8 +33,8 @@ pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
 pub use ending::{FinalResult, Interruption, Reason, ReversalReason};
 pub use engine::{Engine, Inputs, StartError};
 pub use event::{
-    Acceptor, Answer, CardOnRecord, CardRead, Cvm, Event, OnlineRequest, Original, Record, Reversal, SendFailure,
-    TapData, TapOutcome, TerminalEvent,
+    Acceptor, Answer, CardOnRecord, CardRead, Cvm, Event, JournalSetAside, OnlineRequest, Original, Record, Reversal,
+    SendFailure, TapData, TapOutcome, TerminalEvent,
 };
 pub use fault::{Fault, Retry};
 pub use follow_up::{FollowUp, FollowUpError};

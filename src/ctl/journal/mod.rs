@@ -1,6 +1,9 @@
 //! `tenderctl journal`.
 
-use std::path::PathBuf;
+mod export;
+mod set_aside;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -27,11 +30,22 @@ Exit codes:
         /// The file
         file: PathBuf,
     },
+    /// Print a journal's rows, for bookkeepers and disputes
+    Export(export::Args),
+    /// Keep a damaged journal under another name, and begin a new one
+    SetAside(set_aside::Args),
 }
 
-/// Verifies.
+/// Does it.
 pub fn run(command: &Command, output: &Output) -> Result<ExitCode, Failure> {
-    let Command::Verify { file } = command;
+    match command {
+        Command::Verify { file } => verify(file, output),
+        Command::Export(args) => export::run(args, output),
+        Command::SetAside(args) => set_aside::run(args, output),
+    }
+}
+
+fn verify(file: &Path, output: &Output) -> Result<ExitCode, Failure> {
     let journal = Journal::read(file).map_err(failure)?;
     let rows = journal.verify().map_err(failure)?;
     if output.is_json() {
