@@ -6,7 +6,7 @@ use std::time::Duration;
 use emv::fields::Amount;
 use tender_sim::card::Card;
 use tenderd::reader::simulated::{FieldOfReader, SimulatedCard};
-use tenderd::terminal::{Currency, Request, Terminal, TransactionType, TransactionView};
+use tenderd::terminal::{Currency, FollowUp, Request, Terminal, Token, TransactionType, TransactionView};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -25,6 +25,21 @@ pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) fn note(books: &Mutex<Books>, who: &str, view: &TransactionView) {
     let ending = view.result.map(|result| (result, view.amount_approved));
     lock(books).saw(who, &view.token, ending, &format!("{view:?}"));
+}
+
+/// What a register knows of a follow-up that has begun. Nobody repeats it: who asks for its end finds it.
+fn request_of(view: &TransactionView) -> Request {
+    Request {
+        token: view.token.clone(),
+        kind: view.kind,
+        original: view.original.clone(),
+        amount: view.amount,
+        amount_other: None,
+        currency: view.currency,
+        reader: None,
+        reference: None,
+        accept_partial: false,
+    }
 }
 
 /// A register app.
@@ -57,6 +72,33 @@ impl Register {
                 accept_partial: self.random.percent(30),
             };
             self.carry_through(&request).await;
+            if self.random.percent(40) {
+                self.follow_up_a_sale(number).await;
+            }
+        }
+    }
+
+    /// Refunds or voids some sale, its own or another register's, done or not, once more or not, and asks for that one
+    /// time or many.
+    async fn follow_up_a_sale(&mut self, number: u32) {
+        let asked = lock(&self.books).asked_for();
+        let original: Token = asked[self.random.below(asked.len())].clone();
+        let follow_up = FollowUp {
+            token: format!("{}-{number}b", self.name).parse().expect("letters, digits and a hyphen"),
+            kind: if self.random.percent(35) { TransactionType::Void } else { TransactionType::Refund },
+            original,
+            amount: self.random.percent(60).then(|| Amount::from(self.random.pick(&AMOUNTS))),
+            currency: None,
+            reference: None,
+        };
+        for _ in 0..=self.random.below(3) {
+            let patience = Duration::from_secs(5);
+            // Where it is refused, or nobody knows, the journal does in the end.
+            if let Ok(Ok(view)) = timeout(patience, self.terminal.follow_up(follow_up.clone())).await {
+                lock(&self.books).asked(&request_of(&view));
+                note(&self.books, &self.name, &view);
+            }
+            self.pause(0, 2_000).await;
         }
     }
 
