@@ -28,7 +28,7 @@ pub(in crate::kernel::c2) fn take(signed: &[u8], context: &mut Context) {
 }
 
 /// Compares the summaries, and says in DS Summary Status what they show.
-//= C-2 S910.5
+//= C-2 S910.5-6, S11.44-45
 pub(in crate::kernel::c2) fn check(context: &mut Context) -> Result<(), Fault> {
     if !reads(context) {
         return Ok(());
