@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tenderd::journal::Journal;
-use tenderd::keys::StorageKey;
+use tenderd::keys::{Generation, StorageKey};
 use tenderd::terminal::{
     Acceptor, Amount, Answer, CardRead, Context, Currency, Cvm, Event, FinalResult, HostFailure, Input, Interruption,
     Life, Output, Record, Request, Rrn, SendFailure, Stan, StanCounter, TapData, TapOutcome, Token, Transaction,
@@ -348,7 +348,8 @@ fn tap(outcome: TapOutcome, present_again: bool) -> [Input; 3] {
         application_label: None,
         pan: None,
         card: None,
-        icc_data: (outcome == TapOutcome::Approved).then(|| StorageKey::from_bytes(&[7; 32]).seal("a card", b"")),
+        icc_data: (outcome == TapOutcome::Approved)
+            .then(|| StorageKey::from_bytes(Generation::FIRST, &[7; 32]).seal("a card", b"")),
         data: TapData::default(),
     };
     [Input::ReaderArmed { reader: "counter".to_owned() }, Input::CardSeen, Input::CardRead(Box::new(card_read))]

@@ -58,6 +58,8 @@ pub(super) struct Terminal {
 pub(super) struct Journal {
     pub(super) path: PathBuf,
     pub(super) storage_key: PathBuf,
+    pub(super) storage_key_days: Option<Spanned<u16>>,
+    pub(super) card_data_days: Option<Spanned<u16>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -19,9 +19,11 @@ use std::time::Duration;
 
 use emv::fields::{AdditionalTerminalCapabilities, TerminalCapabilities, TerminalType};
 use emv::profile::{Combination, KernelConfiguration, PoiInformation, PointOfInteraction, Profile, TerminalData};
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use toml::Spanned;
 
 pub use acquirer_keys::{AcquirerKeySettings, AcquirerKeys};
 pub use key_list::{KeyList, KeyListFormat, KeySet, ListedKey, ListedRevocation, day, key_files, name as key_name};
@@ -42,6 +44,12 @@ const NO_DATA_EXCHANGE: &str = "needs an application that answers while the card
 
 /// For how long a card may be awaited, seconds.
 const CARD_TIMEOUT_S: RangeInclusive<u32> = 5..=3600;
+
+/// For how long a storage key encrypts, where nothing is said.
+const STORAGE_KEY_DAYS: u16 = 30;
+
+/// For how long card data can be read after that: a refund needs them.
+const CARD_DATA_DAYS: u16 = 180;
 
 /// Whether money is real.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -101,8 +109,12 @@ pub struct Config {
 pub struct JournalPaths {
     /// The journal.
     pub path: PathBuf,
-    /// The key that encrypts card numbers in it.
+    /// The first key that encrypts card numbers in it; later ones are beside it.
     pub storage_key: PathBuf,
+    /// For how long one of these keys encrypts.
+    pub storage_key_age: SignedDuration,
+    /// For how long it is kept after that, so that what it has encrypted can be read.
+    pub card_data_age: SignedDuration,
 }
 
 /// Which readers to use.
@@ -252,6 +264,8 @@ impl Config {
             journal: JournalPaths {
                 path: source.relative(&file.journal.path),
                 storage_key: source.relative(&file.journal.storage_key),
+                storage_key_age: days(source, file.journal.storage_key_days.as_ref(), STORAGE_KEY_DAYS)?,
+                card_data_age: days(source, file.journal.card_data_days.as_ref(), CARD_DATA_DAYS)?,
             },
             readers: {
                 let readers = file.readers.into_inner();
@@ -319,6 +333,15 @@ fn terminal_type(text: &str) -> Result<u8, String> {
             Err(format!("`{text}` is no Terminal Type; 22 is an attended terminal of a merchant, 25 an unattended one"))
         }
     }
+}
+
+/// A time of at least a day.
+fn days(source: &Source, given: Option<&Spanned<u16>>, default: u16) -> Result<SignedDuration, ConfigError> {
+    let number = match given {
+        Some(number) if *number.get_ref() == 0 => return Err(source.error(number.span(), "must be a day at least")),
+        number => number.map_or(default, |number| *number.get_ref()),
+    };
+    Ok(SignedDuration::from_hours(24 * i64::from(number)))
 }
 
 fn padded<const N: usize>(text: &str) -> [u8; N] {

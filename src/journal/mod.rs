@@ -8,6 +8,7 @@ mod chain;
 mod entry;
 mod error;
 mod set_aside;
+mod storage_keys;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -25,6 +26,7 @@ pub use chain::Link;
 pub use entry::Entry;
 pub use error::{Damage, JournalError};
 pub use set_aside::{SetAside, Unsettled, is_being_set_aside, set_aside};
+pub use storage_keys::StorageKeyRecord;
 
 /// The number of a row: 1, 2, 3 ...
 pub type Seq = u64;

@@ -21,6 +21,7 @@ CREATE INDEX by_original ON journal (body ->> 'original') WHERE event = 'created
 
 CREATE INDEX torn_transactions ON journal (seq) WHERE event = 'torn_transactions';
 CREATE INDEX keys_reserved ON journal (seq) WHERE event = 'keys_reserved';
+CREATE INDEX storage_keys ON journal (seq) WHERE event IN ('storage_key_begun', 'storage_key_destroyed');
 
 CREATE TRIGGER no_update BEFORE UPDATE ON journal
 BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;

@@ -16,4 +16,4 @@ pub use dukpt::{
 pub use key_block::{KeyBlockError, KeyPurpose, open_key_block};
 pub use mac::{MacAlgorithm, MacKey, MacKeyError};
 pub use source::{KeySource, KeySourceError};
-pub use storage::{KeyError, Sealed, StorageKey, Unsealable};
+pub use storage::{Generation, KeyError, KeyHistory, NotSealed, Sealed, StorageKey, StorageKeys, Unsealable};

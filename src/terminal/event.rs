@@ -14,7 +14,7 @@ use super::minor_units;
 use super::request::{Request, TransactionType};
 use super::token::Token;
 use super::trace_number::{Rrn, Stan};
-use crate::keys::{KeyReservation, Sealed};
+use crate::keys::{Generation, KeyReservation, Sealed};
 
 /// An event in the life of one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +138,16 @@ pub enum TerminalEvent {
     JournalSetAside(JournalSetAside),
     /// Keys of DUKPT may be used from now on. Written before the first of them is; a restart goes on after the last.
     KeysReserved(KeyReservation),
+    /// A storage key is there, and seals card data from now on.
+    StorageKeyBegun {
+        /// Which one.
+        generation: Generation,
+    },
+    /// Nothing that a storage key has sealed is needed any more. Written before the key is destroyed.
+    StorageKeyDestroyed {
+        /// Which one.
+        generation: Generation,
+    },
 }
 
 /// The damaged journal that was here before.

@@ -4,7 +4,7 @@ use emv::fields::Amount;
 use jiff::Timestamp;
 
 use super::*;
-use crate::keys::StorageKey;
+use crate::keys::{Generation, StorageKey};
 
 /// So many seconds into the tests' day.
 pub(crate) fn at(second: i64) -> Timestamp {
@@ -39,7 +39,7 @@ pub(crate) fn tap(token: &str, outcome: TapOutcome) -> CardRead {
         scheme: Some("visa".to_owned()),
         application_label: Some("VISA CREDIT".to_owned()),
         pan: Some(MaskedPan::from(&card.pan)),
-        card: Some(StorageKey::from_bytes(&[7; 32]).seal(token, &card.to_bytes())),
+        card: Some(StorageKey::from_bytes(Generation::FIRST, &[7; 32]).seal(token, &card.to_bytes())),
         icc_data: None,
         data: TapData {
             aid: "A0000000031010".parse().ok(),

@@ -12,6 +12,7 @@ use super::fault::{Fault, Retry};
 use super::request::Request;
 use super::token::Token;
 use super::trace_number::Rrn;
+use crate::keys::Generation;
 use crate::upstream::{Meaning, OnReversal};
 
 /// Where a transaction stands, as the cashier must see it.
@@ -382,6 +383,13 @@ impl Transaction {
     pub fn card_on_record(&self) -> Option<CardOnRecord> {
         let read = self.card_read.as_ref().map(CardRead::on_record);
         read.or_else(|| self.original.as_ref().map(|original| original.card.clone()))
+    }
+
+    /// The storage keys under which it holds anything.
+    pub fn storage_keys(&self) -> impl Iterator<Item = Generation> {
+        let card = self.card_on_record().and_then(|card| card.card);
+        let icc_data = self.card_read.as_ref().and_then(|read| read.icc_data.clone());
+        card.into_iter().chain(icc_data).map(|sealed| sealed.generation())
     }
 
     /// The request to the acquirer.

@@ -65,11 +65,7 @@ impl Engine {
     /// What a follow-up with this token takes over. The card is sealed anew: each transaction has its own.
     fn take_over(&self, original: &Transaction, token: &Token) -> Result<Original, Fault> {
         let message = original.message_to_acquirer().expect("a follow-up is refused where the acquirer knows nothing");
-        let card = self.sealed_card(original).ok_or_else(|| {
-            let message =
-                format!("the card of transaction {} can't be read any more; pay back otherwise", original.token());
-            Fault::new("CardNotReadable", Retry::AfterOperator, message)
-        })?;
+        let card = self.sealed_card(original).ok_or_else(|| self.card_is_gone(original))?;
         Ok(Original {
             kind: original.request().kind,
             message: message.clone(),
@@ -77,10 +73,22 @@ impl Engine {
             rrn: original.rrn().unwrap_or(&message.rrn).clone(),
             authorisation_code: original.answer().and_then(|answer| answer.authorisation_code.clone()),
             card: CardOnRecord {
-                card: Some(self.storage_key.seal(token.as_str(), &card.to_bytes())),
+                card: Some(self.storage_keys.seal(token.as_str(), &card.to_bytes())),
                 ..original.card_on_record().unwrap_or_default()
             },
         })
+    }
+
+    /// Why the card of a transaction can't be read.
+    fn card_is_gone(&self, transaction: &Transaction) -> Fault {
+        let token = transaction.token();
+        if transaction.storage_keys().any(|key| !self.storage_keys.holds(key)) {
+            let message =
+                format!("the card of transaction {token} was forgotten, as card_data_days says; pay back otherwise");
+            return Fault::new("CardForgotten", Retry::Never, message);
+        }
+        let message = format!("the card of transaction {token} can't be read any more; pay back otherwise");
+        Fault::new("CardNotReadable", Retry::AfterOperator, message)
     }
 
     /// How the transaction of this token stands, where there is one and `is_same` finds that it is asked for again.

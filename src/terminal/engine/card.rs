@@ -188,7 +188,7 @@ impl Engine {
         }
         let records = std::mem::take(&mut open.records);
         let scheme = records.df_name().and_then(|aid| self.config.scheme_of(aid));
-        let seal = |bytes: &[u8]| self.storage_key.seal(token.as_str(), bytes);
+        let seal = |bytes: &[u8]| self.storage_keys.seal(token.as_str(), bytes);
         let card_read = tap_result::card_read(&outcome, &records, scheme, seal);
         if let Some(open) = self.open.get_mut(token) {
             let transaction = open.transaction();

@@ -192,7 +192,7 @@ impl Engine {
     fn advice_message(&self, transaction: &Transaction, advice: &OnlineRequest, is_repeat: bool) -> Option<Advice> {
         let card = self.sealed_card(transaction)?;
         let sealed = transaction.card_read()?.icc_data.as_ref()?;
-        let icc_data = self.storage_key.open(transaction.token().as_str(), sealed).ok()?;
+        let icc_data = self.storage_keys.open(transaction.token().as_str(), sealed).ok()?;
         let request =
             AuthorisationRequest { track2: None, icc_data, ..request_of(transaction.request(), advice, card) };
         Some(Advice { request, is_repeat })
@@ -220,7 +220,7 @@ impl Engine {
     /// a reversal goes by its original data elements.
     pub(super) fn sealed_card(&self, transaction: &Transaction) -> Option<Card> {
         let sealed = transaction.card_on_record()?.card?;
-        let opened = self.storage_key.open(transaction.token().as_str(), &sealed);
+        let opened = self.storage_keys.open(transaction.token().as_str(), &sealed);
         let card = opened
             .map_err(|error| error.to_string())
             .and_then(|bytes| Card::from_bytes(&bytes).map_err(|error| error.to_string()));

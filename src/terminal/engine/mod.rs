@@ -10,6 +10,7 @@ mod host;
 mod readers;
 mod recovery;
 mod stations;
+mod storage_keys;
 mod torn;
 
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ use super::{
 };
 use crate::config::Config;
 use crate::journal::{Journal, JournalError};
-use crate::keys::{KeyError, StorageKey};
+use crate::keys::{KeyError, KeyHistory, StorageKeys};
 use crate::reader;
 use crate::upstream::icc_data::IssuerData;
 use crate::upstream::{AdviceAnswer, AuthorisationAnswer, Host, HostError, Reserve, ReversalAnswer};
@@ -90,6 +91,8 @@ enum Message {
     RetryJournal,
     /// The host link is about to use keys.
     ReserveKeys(Reserve),
+    /// It is time to see whether a storage key is old.
+    KeepStorageKeys,
 }
 
 /// An open transaction.
@@ -126,7 +129,7 @@ struct Open {
 pub struct Engine {
     config: Arc<Config>,
     journal: Journal,
-    storage_key: StorageKey,
+    storage_keys: StorageKeys,
     host: Host,
     stans: StanCounter,
     acceptor: Acceptor,
@@ -177,7 +180,13 @@ impl Engine {
         inputs: Inputs,
         changes: mpsc::UnboundedSender<Change>,
     ) -> Result<(Self, Terminal), StartError> {
-        let storage_key = StorageKey::load_or_create(&config.journal.storage_key, !journal.unfinished()?.is_empty())?;
+        let record = journal.storage_keys()?;
+        let history = KeyHistory {
+            last: record.begun.into_keys().max().max(record.destroyed.iter().copied().max()),
+            destroyed: record.destroyed,
+            is_needed: !journal.unfinished()?.is_empty(),
+        };
+        let storage_keys = StorageKeys::load_or_create(&config.journal.storage_key, &history)?;
         let started = TerminalEvent::Started {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config: config.fingerprint.clone(),
@@ -196,7 +205,7 @@ impl Engine {
             stations: Stations::default(),
             status: Status::idle(config.mode),
             told_status: Status::idle(config.mode),
-            torn_log: torn::load(&journal, &storage_key)?,
+            torn_log: torn::load(&journal, &storage_keys)?,
             mag_stripe_failures: 0,
             open: BTreeMap::new(),
             interrupted: BTreeMap::new(),
@@ -204,7 +213,7 @@ impl Engine {
             sequence_counter: journal.transaction_count()?,
             config,
             journal,
-            storage_key,
+            storage_keys,
             host,
             inputs,
             changes,
@@ -216,6 +225,7 @@ impl Engine {
         if let Err(error) = written.and_then(|_| engine.take_up_unfinished()) {
             engine.journal_failed(&error);
         }
+        engine.keep_storage_keys();
         engine.told_status = engine.status();
         Ok((engine, terminal))
     }
@@ -303,7 +313,7 @@ impl Engine {
             | Message::FieldOn(token, _)
             | Message::Moment(token, _)
             | Message::HoldOver(token) => Some(token.clone()),
-            Message::Echo(..) | Message::RetryJournal | Message::ReserveKeys(_) => None,
+            Message::Echo(..) | Message::RetryJournal | Message::ReserveKeys(_) | Message::KeepStorageKeys => None,
         }
     }
 
@@ -337,6 +347,7 @@ impl Engine {
             }
             Message::RetryJournal => self.retry_journal(),
             Message::ReserveKeys(reserve) => self.reserve_keys(reserve),
+            Message::KeepStorageKeys => self.keep_storage_keys(),
         }
     }
 

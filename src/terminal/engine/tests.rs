@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc as blocking;
 
 use tempfile::TempDir;
@@ -12,7 +12,7 @@ use crate::reader::simulated::{SimulatedCard, SimulatedReader};
 use crate::reader::{Clock, Event, ReaderId};
 use crate::terminal::testing::{at, purchase};
 use crate::terminal::view::ReaderState;
-use crate::terminal::{Amount, Fault, FinalResult, Request, TransactionType};
+use crate::terminal::{Amount, Fault, FinalResult, FollowUp, Request, Retry, TransactionType};
 
 /// An engine of the example configuration with Visa alone, and nobody at the other ends.
 struct Bench {
@@ -20,6 +20,8 @@ struct Bench {
     changes: mpsc::UnboundedReceiver<Change>,
     events: mpsc::UnboundedSender<Event>,
     clock_panics: Arc<AtomicBool>,
+    /// How many days have gone by.
+    days: Arc<AtomicI64>,
     folder: TempDir,
 }
 
@@ -49,14 +51,15 @@ impl Bench {
         let (events, readers) = mpsc::unbounded_channel();
         let (changes_in, changes) = mpsc::unbounded_channel();
         let clock_panics = Arc::new(AtomicBool::new(false));
-        let panics = clock_panics.clone();
+        let days = Arc::new(AtomicI64::new(0));
+        let (panics, passed) = (clock_panics.clone(), days.clone());
         let now = move || {
             assert!(!panics.swap(false, Ordering::Relaxed), "a bug, for the test");
-            at(0)
+            at(86_400 * passed.load(Ordering::Relaxed))
         };
         let inputs = Inputs { readers, clock: Clock::start(), randomness: Box::new(|| [7; 32]), now: Box::new(now) };
         let (engine, _terminal) = Engine::start(config, host, inputs, changes_in).unwrap();
-        Bench { engine, changes, events, clock_panics, folder }
+        Bench { engine, changes, events, clock_panics, days, folder }
     }
 
     /// Lets SQL change what the journal takes.
@@ -312,4 +315,43 @@ async fn keys_are_in_the_journal_before_the_link_hears_that_it_may_use_them() {
     assert_eq!(reserve(&mut bench, 16), (true, 16));
     bench.break_journal("keys_reserved");
     assert_eq!(reserve(&mut bench, 32), (false, 16));
+}
+
+#[tokio::test]
+async fn a_card_is_forgotten_when_its_time_is_over_and_nothing_of_it_is_outstanding() {
+    let mut bench = Bench::new();
+    let _reader = bench.reader("visa-offline-fdda");
+    bench.create(purchase("t1")).unwrap();
+    bench.until_done("t1").await;
+    let days_later = |bench: &mut Bench, days| {
+        bench.days.store(days, Ordering::Relaxed);
+        bench.engine.handle(Message::KeepStorageKeys);
+        let numbers = bench.engine.storage_keys.generations().map(|generation| generation.to_string());
+        numbers.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(days_later(&mut bench, 29), "1");
+    assert_eq!(days_later(&mut bench, 30), "1 2");
+    assert_eq!(days_later(&mut bench, 30), "1 2", "once");
+    assert_eq!(days_later(&mut bench, 209), "1 2 3");
+    assert_eq!(days_later(&mut bench, 210), "1 2 3", "the acquirer has not taken the advice");
+    let answered = Input::AdviceAnswered { response_code: "00".to_owned() };
+    bench.engine.feed(&"t1".parse().unwrap(), answered);
+    let refund = |bench: &mut Bench| {
+        let (token, original) = ("f1".parse().unwrap(), "t1".parse().unwrap());
+        let kind = TransactionType::Refund;
+        let follow_up = FollowUp { token, kind, original, amount: None, currency: None, reference: None };
+        let (reply, mut answer) = oneshot::channel();
+        bench.engine.handle(Message::Call(Call::FollowUp(follow_up, reply)));
+        answer.try_recv().expect("it is answered at once").map(|view| view.state)
+    };
+    bench.break_journal("storage_key_destroyed");
+    assert_eq!(days_later(&mut bench, 210), "1 2 3", "what can't be written down is not done");
+    bench.mend_journal();
+    bench.engine.handle(Message::RetryJournal);
+    assert_eq!(days_later(&mut bench, 210), "2 3");
+    assert!(!bench.folder.path().join("storage.key").exists());
+    let fault = refund(&mut bench).unwrap_err();
+    assert_eq!((fault.name, fault.retry), ("CardForgotten", Retry::Never));
+    let bench = bench.restart();
+    assert_eq!(bench.engine.storage_keys.generations().count(), 2);
 }

@@ -10,7 +10,7 @@ use super::super::{Request, TerminalEvent, TransactionType};
 use super::Engine;
 use super::card::bcd_numeric;
 use crate::journal::{Journal, JournalError};
-use crate::keys::StorageKey;
+use crate::keys::StorageKeys;
 
 /// What the log is sealed for.
 const PURPOSE: &str = "torn transactions";
@@ -19,24 +19,28 @@ impl Engine {
     /// Changes the log of torn transactions, and writes it down.
     pub(super) fn change_torn_log(&mut self, change: &TornChange) {
         self.torn_log.apply(change);
-        let now = (self.inputs.now)();
-        if let Err(error) = save(&self.torn_log, &mut self.journal, &self.storage_key, now) {
+        if let Err(error) = self.save_torn_log() {
             self.journal_failed(&error);
         }
+    }
+
+    /// Writes the log down, under the storage key of the day.
+    pub(super) fn save_torn_log(&mut self) -> Result<(), JournalError> {
+        save(&self.torn_log, &mut self.journal, &self.storage_keys, (self.inputs.now)())
     }
 }
 
 /// Writes the whole log down.
-fn save(log: &TornLog, journal: &mut Journal, key: &StorageKey, now: Timestamp) -> Result<(), JournalError> {
-    let sealed = key.seal(PURPOSE, log.to_record().as_bytes());
+fn save(log: &TornLog, journal: &mut Journal, keys: &StorageKeys, now: Timestamp) -> Result<(), JournalError> {
+    let sealed = keys.seal(PURPOSE, log.to_record().as_bytes());
     journal.append_terminal(now, &TerminalEvent::TornTransactions { sealed }).map(drop)
 }
 
 /// The log as it was written last. One that does not open, because the storage key is another now, say,
 /// is forgotten: its cards are asked for new cryptograms.
-pub(super) fn load(journal: &Journal, key: &StorageKey) -> Result<TornLog, JournalError> {
+pub(super) fn load(journal: &Journal, keys: &StorageKeys) -> Result<TornLog, JournalError> {
     let Some(sealed) = journal.torn_transactions()? else { return Ok(TornLog::new()) };
-    let log = key.open(PURPOSE, &sealed).ok().and_then(|bytes| TornLog::from_bytes(&bytes).ok());
+    let log = keys.open(PURPOSE, &sealed).ok().and_then(|bytes| TornLog::from_bytes(&bytes).ok());
     if log.is_none() {
         tracing::warn!("the log of torn transactions does not open under this storage key: forgotten");
     }
@@ -69,6 +73,7 @@ mod tests {
     use emv::tlv::Writer;
 
     use super::*;
+    use crate::keys::KeyHistory;
     use crate::terminal::Currency;
     use crate::terminal::testing::purchase;
 
@@ -80,6 +85,10 @@ mod tests {
         TornLog::from_bytes(&log.into_bytes()).unwrap()
     }
 
+    fn keys(folder: &tempfile::TempDir) -> StorageKeys {
+        StorageKeys::load_or_create(&folder.path().join("storage.key"), &KeyHistory::default()).unwrap()
+    }
+
     fn journal(folder: &tempfile::TempDir) -> Journal {
         Journal::open(&folder.path().join("journal.db")).unwrap()
     }
@@ -87,7 +96,7 @@ mod tests {
     #[test]
     fn torn_transactions_are_there_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let key = StorageKey::from_bytes(&[7; 32]);
+        let key = keys(&folder);
         assert_eq!(load(&journal(&folder), &key).unwrap(), TornLog::new());
         save(&TornLog::new(), &mut journal(&folder), &key, Timestamp::UNIX_EPOCH).unwrap();
         save(&log(), &mut journal(&folder), &key, Timestamp::UNIX_EPOCH).unwrap();
@@ -97,15 +106,15 @@ mod tests {
     #[test]
     fn under_another_storage_key_they_are_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        save(&log(), &mut journal(&folder), &StorageKey::from_bytes(&[7; 32]), Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(load(&journal(&folder), &StorageKey::from_bytes(&[8; 32])).unwrap(), TornLog::new());
+        save(&log(), &mut journal(&folder), &keys(&folder), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(load(&journal(&folder), &keys(&tempfile::tempdir().unwrap())).unwrap(), TornLog::new());
     }
 
     #[test]
     fn no_card_number_of_theirs_stands_in_the_journal() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = journal(&folder);
-        save(&log(), &mut journal, &StorageKey::from_bytes(&[7; 32]), Timestamp::UNIX_EPOCH).unwrap();
+        save(&log(), &mut journal, &keys(&folder), Timestamp::UNIX_EPOCH).unwrap();
         for file in ["journal.db", "journal.db-wal"] {
             let bytes = std::fs::read(folder.path().join(file)).unwrap();
             assert!(!String::from_utf8_lossy(&bytes).contains("5413330089601034"), "{file}");
