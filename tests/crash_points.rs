@@ -10,16 +10,18 @@
 mod random;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tenderd::journal::Journal;
 use tenderd::keys::{Generation, StorageKey};
 use tenderd::terminal::{
-    Acceptor, Amount, Answer, CardRead, Context, Currency, Cvm, Event, FinalResult, HostFailure, Input, Interruption,
-    Life, Output, Record, Request, Rrn, SendFailure, Stan, StanCounter, TapData, TapOutcome, Token, Transaction,
-    TransactionType,
+    Acceptor, Amount, Answer, CardRead, Context, Currency, Cvm, Delivery, Event, FinalResult, ForwardingQueue,
+    HostFailure, Input, Interruption, Life, Output, Outstanding, Record, Request, Rrn, SendFailure, Sending, Stan,
+    StanCounter, TapData, TapOutcome, Token, Transaction, TransactionType,
 };
 
 use random::Random;
@@ -141,7 +143,10 @@ struct World {
     stans: StanCounter,
     host: Host,
     told_approved: HashSet<Token>,
+    queue: ForwardingQueue,
     now: Timestamp,
+    /// When it all began, by both clocks.
+    origin: (Timestamp, Instant),
 }
 
 /// How far a life got.
@@ -157,6 +162,7 @@ impl World {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = folder.path().join("journal.db");
         let journal = Journal::open(&path).unwrap();
+        let now = "2026-11-24T05:36:00Z".parse().unwrap();
         World {
             _folder: folder,
             path,
@@ -164,7 +170,9 @@ impl World {
             stans: StanCounter::after(None),
             host: Host::default(),
             told_approved: HashSet::new(),
-            now: "2026-11-24T05:36:00Z".parse().unwrap(),
+            queue: ForwardingQueue::new(NonZero::<usize>::MIN),
+            now,
+            origin: (now, Instant::now()),
         }
     }
 
@@ -178,6 +186,10 @@ impl World {
         let journal = Journal::open(&self.path).unwrap();
         self.stans = StanCounter::after(journal.last_stan().unwrap());
         let unfinished = journal.unfinished().unwrap();
+        self.queue = ForwardingQueue::new(NonZero::<usize>::MIN);
+        for transaction in journal.outstanding_advices().unwrap() {
+            self.queue.push(Outstanding::of(&transaction).unwrap(), true);
+        }
         self.journal = Some(journal);
         unfinished
     }
@@ -208,11 +220,53 @@ impl World {
             let disturbance = script.disturbance.as_ref().filter(|(at, _)| *at == step).map(|(_, input)| input.clone());
             let input =
                 disturbance.or_else(|| inputs.pop_front()).expect("a life that is not over waits for something");
-            self.now += jiff::SignedDuration::from_secs(1);
+            self.now += SignedDuration::from_secs(1);
             let context = Context { now: self.now, stans: &mut self.stans, acceptor: &acceptor() };
             let _untimely = life.handle(input, context);
         }
+        self.forward(&mut reversal, carried_out, cut)
+    }
+
+    /// Sends what the queue holds until the host has taken it, or until so many things were done in all.
+    fn forward(
+        &mut self,
+        attempts: &mut impl Iterator<Item = Attempt>,
+        mut carried_out: usize,
+        cut: Option<usize>,
+    ) -> Run {
+        while !self.queue.is_empty() {
+            if cut == Some(carried_out) {
+                return Run::Cut;
+            }
+            let now = self.instant();
+            let Some(Sending { token, .. }) = self.queue.next(now) else {
+                self.now += SignedDuration::from_secs(1);
+                continue;
+            };
+            let written = self.journal().find(&token).unwrap().unwrap();
+            assert_eq!(written.result(), Some(FinalResult::Approved), "advised before it was approved");
+            let attempt = attempts.next().unwrap_or(Attempt::Answered);
+            if attempt != Attempt::LostOnItsWay {
+                self.host.advise(&token, written.advice().expect("it is outstanding").rrn.clone(), ASKED);
+            }
+            let response_code = "00".to_owned();
+            let delivery = match attempt {
+                Attempt::Answered => {
+                    let event = Event::AdviceAnswered { response_code: response_code.clone() };
+                    let record = Record { at: self.now, token: token.clone(), event };
+                    self.journal().append(&[record]).unwrap();
+                    Delivery::Taken { response_code }
+                }
+                Attempt::AnswerLost | Attempt::LostOnItsWay => Delivery::Unanswered,
+            };
+            self.queue.delivered(&token, &delivery, now, 0);
+            carried_out += 1;
+        }
         Run::Ended { outputs: carried_out }
+    }
+
+    fn instant(&self) -> Instant {
+        self.origin.1 + Duration::try_from(self.now.duration_since(self.origin.0)).expect("time goes on")
     }
 
     fn carry_out(
@@ -231,6 +285,9 @@ impl World {
                 notes.push(record);
                 self.journal().append(notes).unwrap();
                 notes.clear();
+                if let Some(outstanding) = Outstanding::of(life.transaction()) {
+                    self.queue.push(outstanding, false);
+                }
             }
             Output::Arm { .. } => inputs.extend(tap(script.tap, script.second_tap.is_some())),
             Output::ArmForAnswer => {
@@ -262,19 +319,6 @@ impl World {
                 inputs.push_back(match attempt {
                     Attempt::Answered => Input::ReversalAnswered { response_code: "00".to_owned() },
                     Attempt::AnswerLost | Attempt::LostOnItsWay => Input::ReversalFailed(unanswered()),
-                });
-            }
-            Output::Advise { advice, .. } => {
-                let written = self.journal().find(&token).unwrap().unwrap();
-                assert_eq!(written.advice(), Some(&advice));
-                assert_eq!(written.result(), Some(FinalResult::Approved), "advised before it was approved");
-                let attempt = reversal.next().unwrap_or(Attempt::Answered);
-                if attempt != Attempt::LostOnItsWay {
-                    self.host.advise(&token, advice.rrn, ASKED);
-                }
-                inputs.push_back(match attempt {
-                    Attempt::Answered => Input::AdviceAnswered { response_code: "00".to_owned() },
-                    Attempt::AnswerLost | Attempt::LostOnItsWay => Input::AdviceFailed(unanswered()),
                 });
             }
             Output::Publish(shown) => {
@@ -406,6 +450,8 @@ fn whenever_the_power_goes_terminal_host_and_merchant_agree_in_the_end() {
                     let undisturbed = Script { disturbance: None, ..script.clone() };
                     quiet &= world.drive(life, &undisturbed, second_cut) != Run::Cut;
                 }
+                let second_cut = (second_cuts > 0).then(|| random.below(3));
+                quiet &= world.forward(&mut script.reversal.iter().copied(), 0, second_cut) != Run::Cut;
                 if quiet {
                     break;
                 }

@@ -118,7 +118,7 @@ async fn what_carries_a_mac_is_booked_in_every_dialect() {
             assert!(host.authorise(&second).await.unwrap().decision.is_approved());
             assert_eq!(host.reverse(&reversal(&second)).await.unwrap().says, OnReversal::Settles);
             let advice = Advice { request: offline, is_repeat: false };
-            assert!(host.advise(&advice).await.unwrap().is_taken, "{dialect} {algorithm}");
+            assert!(host.advise(&advice).await.unwrap().is_taken(), "{dialect} {algorithm}");
             let ledger = acquirer.ledger();
             assert_eq!((ledger.total(), ledger.reversals, ledger.unauthenticated), (1550, 1, 0));
         }
@@ -308,7 +308,7 @@ async fn an_acquirer_of_1993_approves_declines_and_takes_back() {
     in_doubt(&host, &sale(4, 1096)).await;
     assert_eq!(host.reverse(&reversal(&sale(9, 1000))).await.unwrap().says, OnReversal::NotFound);
     let advice = Advice { request: AuthorisationRequest { track2: None, ..sale(11, 700) }, is_repeat: false };
-    assert!(host.advise(&advice).await.unwrap().is_taken);
+    assert!(host.advise(&advice).await.unwrap().is_taken());
     let echo = NetworkRequest { stan: sale(12, 0).stan, at: sale(12, 0).at, purpose: NetworkPurpose::EchoTest };
     assert_eq!(host.manage(echo).await.unwrap().to_string(), "00");
     let types: Vec<_> = acquirer.ledger().entries.iter().map(|entry| entry.mti.clone()).collect();

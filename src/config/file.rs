@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use super::Mode;
 use super::acquirer_keys::DukptScheme;
+use super::offline::Offline;
 use crate::upstream::HostSettings;
 
 #[derive(Debug, Deserialize)]
@@ -18,6 +19,8 @@ pub(super) struct File {
     pub(super) terminal: Terminal,
     pub(super) host: Spanned<HostSettings>,
     pub(super) journal: Journal,
+    #[serde(default)]
+    pub(super) offline: Offline,
     pub(super) readers: Spanned<Readers>,
     pub(super) keys: Keys,
     #[serde(rename = "scheme")]

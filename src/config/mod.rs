@@ -9,6 +9,7 @@ mod kernel_3;
 mod key_list;
 mod keys;
 mod locate;
+mod offline;
 mod scheme;
 mod source;
 
@@ -27,6 +28,7 @@ use toml::Spanned;
 
 pub use acquirer_keys::{AcquirerKeySettings, AcquirerKeys};
 pub use key_list::{KeyList, KeyListFormat, KeySet, ListedKey, ListedRevocation, day, key_files, name as key_name};
+pub use offline::Offline;
 pub use source::ConfigError;
 pub(crate) use source::Source;
 
@@ -94,6 +96,8 @@ pub struct Config {
     pub card_acceptor: CardAcceptor,
     /// Where the terminal's memory is.
     pub journal: JournalPaths,
+    /// What may be approved without the acquirer.
+    pub offline: Offline,
     /// Which readers to use.
     pub readers: Readers,
     /// What the kernels need.
@@ -267,6 +271,7 @@ impl Config {
                 storage_key_age: days(source, file.journal.storage_key_days.as_ref(), STORAGE_KEY_DAYS)?,
                 card_data_age: days(source, file.journal.card_data_days.as_ref(), CARD_DATA_DAYS)?,
             },
+            offline: file.offline,
             readers: {
                 let readers = file.readers.into_inner();
                 Readers {

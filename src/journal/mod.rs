@@ -176,24 +176,45 @@ impl Journal {
         self.find_all(&self.tokens(sql, [original.as_str()])?)
     }
 
-    /// Transactions that have no final result yet, or of which the acquirer has yet to take an advice,
-    /// oldest first: after a restart each of them must be brought to its end.
+    /// Transactions that have no final result yet, oldest first: after a restart each of them must be brought to its end.
     pub fn unfinished(&self) -> Result<Vec<Transaction>, JournalError> {
-        // Counting is some ten times faster than comparing, and mostly there is nothing to find.
-        let count = |event| self.query_one::<u64>(&format!("SELECT count(*) FROM journal WHERE event = '{event}'"));
-        let is_quiet = |begun, ended| Ok::<_, JournalError>(count(begun)? == count(ended)?);
-        if is_quiet("created", "completed")? && is_quiet("advice_requested", "advice_answered")? {
+        self.find_all(&self.open_ends("event = 'created'", "event = 'completed'")?)
+    }
+
+    /// Transactions of which the acquirer has yet to take an advice, in the order in which they were approved.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn outstanding_advices(&self) -> Result<Vec<Transaction>, JournalError> {
+        self.find_all(&self.open_ends("event = 'advice_requested'", "event = 'advice_answered'")?)
+    }
+
+    /// Transactions that go on, or have to be told of: what is sealed in the journal for them is needed.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn with_open_ends(&self) -> Result<Vec<Transaction>, JournalError> {
+        Ok([self.unfinished()?, self.outstanding_advices()?].concat())
+    }
+
+    /// The transactions with a row that begins something and none that ends it, in the order of their beginnings.
+    ///
+    /// Each ends once at most, so the numbers of both rows tell how many are open, and they are mostly among the last:
+    /// reading back from the end stops at the oldest of them.
+    fn open_ends(&self, begins: &str, ends: &str) -> Result<Vec<Token>, JournalError> {
+        let count = |what| self.query_one::<u64>(&format!("SELECT count(*) FROM journal WHERE {what}"));
+        let open = count(begins)?.saturating_sub(count(ends)?);
+        if open == 0 {
             return Ok(Vec::new());
         }
-        let tokens = self.tokens(
-            "SELECT c.token FROM journal c WHERE c.event = 'created' AND (
-                 NOT EXISTS (SELECT 1 FROM journal d WHERE d.token = c.token AND d.event = 'completed') OR
-                 EXISTS (SELECT 1 FROM journal v WHERE v.token = c.token AND v.event = 'advice_requested') AND
-                 NOT EXISTS (SELECT 1 FROM journal a WHERE a.token = c.token AND a.event = 'advice_answered')
-             ) ORDER BY c.seq",
-            [],
-        )?;
-        self.find_all(&tokens)
+        let sql = format!(
+            "SELECT token FROM journal AS begun WHERE {begins} AND NOT EXISTS (
+                 SELECT 1 FROM journal WHERE token = begun.token AND {ends}
+             ) ORDER BY seq DESC LIMIT ?1"
+        );
+        let mut tokens = self.tokens(&sql, [open])?;
+        tokens.reverse();
+        Ok(tokens)
     }
 
     /// Transactions whose reversal the acquirer has not yet answered, oldest first.

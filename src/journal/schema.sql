@@ -9,9 +9,15 @@ CREATE TABLE journal (
     chain TEXT NOT NULL         -- SHA-256 in hex over the previous row's chain value and this row
 ) STRICT;
 
--- A token is created once and ends once, whatever else fails.
+-- A token is created once and ends once, whatever else fails; and its advice is taken once.
 CREATE UNIQUE INDEX created_once ON journal (token) WHERE event = 'created';
 CREATE UNIQUE INDEX completed_once ON journal (token) WHERE event = 'completed';
+
+CREATE UNIQUE INDEX advice_answered_once ON journal (token) WHERE event = 'advice_answered';
+
+-- From these is counted back what has not ended.
+CREATE INDEX created ON journal (seq) WHERE event = 'created';
+CREATE INDEX advice_requested ON journal (seq) WHERE event = 'advice_requested';
 
 CREATE INDEX by_token ON journal (token, seq) WHERE token IS NOT NULL;
 CREATE INDEX by_stan ON journal (seq) WHERE event IN ('online_requested', 'reversal_requested', 'advice_requested');

@@ -163,7 +163,7 @@ fn what_is_not_done_and_what_is_not_taken_back_is_found() {
 }
 
 #[test]
-fn what_was_approved_offline_is_unfinished_until_the_acquirer_has_taken_its_advice() {
+fn what_was_approved_offline_is_outstanding_until_the_acquirer_has_taken_its_advice() {
     let (_folder, _path, mut journal) = new_journal();
     let stan = Stan::try_from(7).unwrap();
     let advice = OnlineRequest { stan, rrn: Rrn::new(at(3), stan), at: at(3), acceptor: acceptor() };
@@ -176,11 +176,14 @@ fn what_was_approved_offline_is_unfinished_until_the_acquirer_has_taken_its_advi
         Event::completed(Reason::ApprovedOffline),
     ];
     journal.append(&events.map(|event| record(3, "t1", event))).unwrap();
-    assert_eq!(journal.unfinished().unwrap().len(), 1);
+    assert!(journal.unfinished().unwrap().is_empty(), "it has ended");
+    assert_eq!(journal.outstanding_advices().unwrap(), [journal.find(&token("t1")).unwrap().unwrap()]);
+    assert_eq!(journal.with_open_ends().unwrap().len(), 1);
     assert_eq!(journal.last_stan().unwrap(), Some(stan));
     let answered = Event::AdviceAnswered { response_code: "00".to_owned() };
     journal.append(&[record(9, "t1", answered)]).unwrap();
-    assert!(journal.unfinished().unwrap().is_empty());
+    assert!(journal.outstanding_advices().unwrap().is_empty());
+    assert!(journal.with_open_ends().unwrap().is_empty());
 }
 
 #[test]

@@ -10,18 +10,17 @@
 //!                       +> Armed (try again)
 //! ```
 //!
-//! Where card and terminal approved offline, the machine works on when it is done, until the acquirer has
-//! taken its advice. A follow-up of an earlier transaction needs no card: it goes from Created to Authorising.
+//! Where card and terminal approved offline, the machine is done, and the [queue](super::ForwardingQueue) tells the
+//! acquirer of it. A follow-up of an earlier transaction needs no card: it goes from Created to Authorising.
 //!
 //! Each part of the way has a file: [`tap`] the card, [`authorising`] the acquirer's word, [`reversing`] what is taken
-//! back, [`advising`] what was approved offline, [`follow_up`] the beginning without a card.
+//! back, [`follow_up`] the beginning without a card.
 //!
 //! What keeps the money safe is the order of the outputs: an [`Output::Write`] must be synced to the
 //! journal before the next output is carried out. If a write fails, drop the machine and its
 //! remaining outputs, release the reader, and go on with [`Life::recover`] on what the journal holds,
 //! as after a power cut.
 
-mod advising;
 mod authorising;
 mod follow_up;
 mod reversing;
@@ -71,13 +70,6 @@ pub enum Input {
     },
     /// The reversal was not answered, or by what settles nothing.
     ReversalFailed(SendFailure),
-    /// The acquirer took the advice of an offline approval.
-    AdviceAnswered {
-        /// Its response code.
-        response_code: String,
-    },
-    /// The advice was not answered, or not taken.
-    AdviceFailed(SendFailure),
     /// The caller cancels.
     Cancel,
     /// The time for presenting a card is over.
@@ -122,15 +114,6 @@ pub enum Output {
         /// How long to wait before.
         after: Duration,
     },
-    /// Tell the acquirer of an offline approval; answer by `AdviceAnswered` or `AdviceFailed`.
-    Advise {
-        /// What to send.
-        advice: OnlineRequest,
-        /// Whether it may have been sent before (ISO 8583:1987: 0221 instead of 0220).
-        repeated: bool,
-        /// How long to wait before.
-        after: Duration,
-    },
     /// Present the card again, to give it what the issuer sent.
     ArmForAnswer,
     /// Show the transaction as it now stands.
@@ -164,14 +147,13 @@ pub struct Untimely {
 pub struct Life {
     transaction: Transaction,
     reversal_attempts: u32,
-    advice_attempts: u32,
     /// How often, in a row, the acquirer has said that it knows of nothing to take back.
     times_not_found: u32,
     outputs: VecDeque<Output>,
 }
 
 impl Life {
-    /// The longest wait between two reversals, or two advices.
+    /// The longest wait between two reversals.
     pub const PAUSE_MAX: Duration = Duration::from_secs(60);
 
     /// After so many answers in a row that there is nothing to take back, it is believed: the pauses between them, 31
@@ -191,22 +173,19 @@ impl Life {
 
     fn of(transaction: Transaction) -> Self {
         let outputs = VecDeque::new();
-        Life { transaction, reversal_attempts: 0, advice_attempts: 0, times_not_found: 0, outputs }
+        Life { transaction, reversal_attempts: 0, times_not_found: 0, outputs }
     }
 
     /// Takes up a transaction that was not done when the power went, or when it was dropped for
-    /// another reason, as the journal tells it; none if it is done, and no advice of it is
-    /// outstanding.
+    /// another reason, as the journal tells it; none if it is done.
     ///
     /// Nobody was told "approved", so nothing is approved any more: what never went to the acquirer
     /// is aborted, what may have been approved is reversed, and a reversal goes on.
     pub fn recover(transaction: Transaction, why: Interruption, context: Context<'_>) -> Option<Self> {
-        let mut life = Life::of(transaction);
-        if life.transaction.phase() == Phase::Done {
-            life.transaction.is_advice_outstanding().then_some(())?;
-            life.send_advice(true, Duration::ZERO);
-            return Some(life);
+        if transaction.phase() == Phase::Done {
+            return None;
         }
+        let mut life = Life::of(transaction);
         life.withdraw(why.reason(), why.reversal_reason(), context);
         Some(life)
     }
@@ -219,8 +198,7 @@ impl Life {
 
     /// Whether nothing will ever come from this machine again.
     pub fn is_over(&self) -> bool {
-        let is_settled = self.transaction.phase() == Phase::Done && !self.transaction.is_advice_outstanding();
-        is_settled && self.outputs.is_empty()
+        self.transaction.phase() == Phase::Done && self.outputs.is_empty()
     }
 
     /// The next thing to do.
@@ -244,8 +222,6 @@ impl Life {
             Input::ReversalAnswered { response_code } => self.reversal_answered(response_code, context.now),
             Input::ReversalNotFound { response_code } => self.reversal_not_found(response_code, context.now),
             Input::ReversalFailed(failure) => self.reversal_failed(failure, context.now),
-            Input::AdviceAnswered { response_code } => self.advice_answered(response_code, context.now),
-            Input::AdviceFailed(failure) => self.advice_failed(failure, context.now),
             Input::Cancel => self.cancel(context),
             Input::InternalError => self.internal_error(context),
         }

@@ -2,7 +2,8 @@
 //!
 //! [`Life`] is the machine: it says what must be written, sent and shown, and in which order, so
 //! that no failure charges a customer for a sale the merchant does not know of, or the other way
-//! round. [`Transaction`] is what the [`Event`]s of the journal add up to.
+//! round. [`Transaction`] is what the [`Event`]s of the journal add up to. What the acquirer hears of afterwards waits in
+//! the [`ForwardingQueue`].
 
 mod card;
 mod closed;
@@ -13,6 +14,7 @@ mod engine;
 mod event;
 mod fault;
 mod follow_up;
+mod forwarding;
 mod handle;
 mod hex;
 mod life;
@@ -38,6 +40,7 @@ pub use event::{
 };
 pub use fault::{Fault, Retry};
 pub use follow_up::{FollowUp, FollowUpError};
+pub use forwarding::{Delivery, Fate, ForwardingQueue, Outstanding, Sending};
 pub use handle::{Status, Terminal};
 pub use hex::{Hex, HexError};
 pub use life::{Context, HostFailure, Input, Life, Output, Untimely};

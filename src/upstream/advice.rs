@@ -36,21 +36,21 @@ impl Advice {
 pub struct AdviceAnswer {
     /// Field 39.
     pub response_code: ResponseCode,
-    /// Whether the acquirer has it in its books. An advice can't be declined: the sale is done. What is not taken is
-    /// sent again, until somebody has found out what is wrong with it.
-    pub is_taken: bool,
+    /// What it says: the codes that settle a reversal settle an advice. It can't be declined: the sale is done. What is
+    /// not taken is sent again, until somebody has found out what is wrong with it.
+    pub says: OnReversal,
 }
 
 impl AdviceAnswer {
     pub(super) fn read(answer: Answered<'_>, advice: &Advice) -> Result<Self, MalformedAnswer> {
         let response_code = answer.response_code()?;
-        // The codes that settle a reversal settle an advice.
-        let is_taken = match response_code.meaning().on_reversal {
-            OnReversal::Settles => true,
-            OnReversal::SettlesRepeat => advice.is_repeat,
-            OnReversal::NotFound | OnReversal::Later | OnReversal::Refuses => false,
-        };
-        Ok(Self { response_code, is_taken })
+        let says = response_code.meaning().on_reversal.to_repeat(advice.is_repeat);
+        Ok(Self { response_code, says })
+    }
+
+    /// Whether the acquirer has it in its books.
+    pub fn is_taken(&self) -> bool {
+        self.says == OnReversal::Settles
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
             let mut answer = Message::new("0230".parse().unwrap());
             answer.set(39, code);
             let dialect = Dialect::bcd();
-            AdviceAnswer::read(Answered::new(&answer, &dialect), &advice(is_repeat)).unwrap().is_taken
+            AdviceAnswer::read(Answered::new(&answer, &dialect), &advice(is_repeat)).unwrap().is_taken()
         };
         assert!(is_taken("00", false) && is_taken("94", true));
         for code in ["94", "05", "25", "30", "91"] {

@@ -39,6 +39,17 @@ pub enum OnReversal {
     Refuses,
 }
 
+impl OnReversal {
+    /// What it says to a first message, or to a repeat.
+    pub(super) fn to_repeat(self, is_repeat: bool) -> Self {
+        match self {
+            OnReversal::SettlesRepeat if is_repeat => OnReversal::Settles,
+            OnReversal::SettlesRepeat => OnReversal::Later,
+            says => says,
+        }
+    }
+}
+
 /// What the cashier is to do, and the error under which the bus tells of a decline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instruction {

@@ -73,11 +73,7 @@ pub struct ReversalAnswer {
 impl ReversalAnswer {
     pub(super) fn read(answer: Answered<'_>, reversal: &Reversal) -> Result<Self, MalformedAnswer> {
         let response_code = answer.response_code()?;
-        let says = match response_code.meaning().on_reversal {
-            OnReversal::SettlesRepeat if reversal.is_repeat => OnReversal::Settles,
-            OnReversal::SettlesRepeat => OnReversal::Later,
-            says => says,
-        };
+        let says = response_code.meaning().on_reversal.to_repeat(reversal.is_repeat);
         Ok(Self { response_code, says })
     }
 }

@@ -129,8 +129,7 @@ impl Engine {
         if let Some(view) = self.view_interrupted(token) {
             return Err(view.error.expect("it says why it was interrupted"));
         }
-        // One that is done may still be open, for its advice.
-        let Some(open) = self.open.get_mut(token).filter(|open| open.transaction().phase() != Phase::Done) else {
+        let Some(open) = self.open.get_mut(token) else {
             let past = self.find(token)?;
             return Err(Fault::new("AlreadyDone", Retry::Never, format!("transaction {} is done", past.token)));
         };

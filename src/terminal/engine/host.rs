@@ -16,8 +16,8 @@ use super::super::{
 use super::answering::send;
 use super::{Engine, Message, Open};
 use crate::upstream::{
-    self, Advice, AdviceAnswer, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, NetworkPurpose,
-    NetworkRequest, NotSent, OnReversal, Reserve, ReversalAnswer, icc_data,
+    self, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, NetworkPurpose, NetworkRequest, OnReversal,
+    Reserve, ReversalAnswer, icc_data,
 };
 
 impl Engine {
@@ -111,7 +111,7 @@ impl Engine {
     }
 
     /// Whatever the host answers, it is there.
-    fn note_contact<T>(&mut self, answer: &Result<T, HostError>) {
+    pub(super) fn note_contact<T>(&mut self, answer: &Result<T, HostError>) {
         if answer.is_ok() {
             self.status.last_host_contact = Some((self.inputs.now)());
         }
@@ -151,51 +151,6 @@ impl Engine {
             }
         };
         self.feed(token, input);
-    }
-
-    /// Tells the acquirer of an offline approval, which is in the journal already, after a while.
-    pub(super) fn advise(&mut self, token: &Token, advice: &OnlineRequest, is_repeat: bool, after: Duration) {
-        let Some(open) = self.open.get_mut(token) else { return };
-        // The sale is done, however long the advice may take: what the journal has sealed is all that it needs.
-        open.outcome = None;
-        let Some(open) = self.open.get(token) else { return };
-        let advice = self.advice_message(open.transaction(), advice, is_repeat);
-        let (host, inbox, token) = (self.host.clone(), self.inbox.clone(), token.clone());
-        tokio::spawn(async move {
-            tokio::time::sleep(after).await;
-            let answer = match &advice {
-                Some(advice) => host.advise(advice).await,
-                None => Err(NotSent::NoCard.into()),
-            };
-            // Where the engine has stopped meanwhile, the next start sends it again.
-            let _ = inbox.send(Message::Advice(token, answer));
-        });
-    }
-
-    pub(super) fn advice_answered(&mut self, token: &Token, answer: Result<AdviceAnswer, HostError>) {
-        self.note_contact(&answer);
-        let failure = match answer {
-            Ok(AdviceAnswer { response_code, is_taken: true }) => {
-                return self.feed(token, Input::AdviceAnswered { response_code: response_code.to_string() });
-            }
-            Ok(AdviceAnswer { response_code, .. }) => SendFailure {
-                reason: response_code.meaning().meaning.to_owned(),
-                response_code: Some(response_code.to_string()),
-            },
-            Err(error) => SendFailure { reason: error.to_string(), response_code: None },
-        };
-        tracing::warn!(token = token.as_str(), reason = failure.reason, "an advice was not taken; it is sent again");
-        self.feed(token, Input::AdviceFailed(failure));
-    }
-
-    /// Nothing where the card can't be read any more.
-    fn advice_message(&self, transaction: &Transaction, advice: &OnlineRequest, is_repeat: bool) -> Option<Advice> {
-        let card = self.sealed_card(transaction)?;
-        let sealed = transaction.card_read()?.icc_data.as_ref()?;
-        let icc_data = self.storage_keys.open(transaction.token().as_str(), sealed).ok()?;
-        let request =
-            AuthorisationRequest { track2: None, icc_data, ..request_of(transaction.request(), advice, card) };
-        Some(Advice { request, is_repeat })
     }
 
     fn reversal_message(&self, transaction: &Transaction, reversal: &Reversal, is_repeat: bool) -> upstream::Reversal {
@@ -259,7 +214,7 @@ fn follow_up_request(
 }
 
 /// A request for what a caller asked, with nothing of the card but its number.
-fn request_of(request: &Request, online: &OnlineRequest, card: Card) -> AuthorisationRequest {
+pub(super) fn request_of(request: &Request, online: &OnlineRequest, card: Card) -> AuthorisationRequest {
     AuthorisationRequest {
         stan: online.stan,
         rrn: online.rrn.clone(),

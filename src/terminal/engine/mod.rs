@@ -6,6 +6,7 @@
 
 mod answering;
 mod card;
+mod forwarding;
 mod host;
 mod readers;
 mod recovery;
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::forwarding::Forwarded;
 use self::recovery::{Interrupted, not_known_yet};
 use self::stations::Stations;
 use super::display::{self, Display};
@@ -34,15 +36,15 @@ use super::handle::{Call, Reply, Status, Terminal};
 use super::tap_result::TapRecords;
 use super::view::{Change, TransactionView};
 use super::{
-    Acceptor, Context, Input, Interruption, Life, Output, Phase, Reason, Record, StanCounter, TerminalEvent, Token,
-    Transaction,
+    Acceptor, Context, ForwardingQueue, Input, Interruption, Life, Output, Outstanding, Phase, Reason, Record,
+    StanCounter, TerminalEvent, Token, Transaction,
 };
 use crate::config::Config;
 use crate::journal::{Journal, JournalError};
 use crate::keys::{KeyError, KeyHistory, StorageKeys};
 use crate::reader;
 use crate::upstream::icc_data::IssuerData;
-use crate::upstream::{AdviceAnswer, AuthorisationAnswer, Host, HostError, Reserve, ReversalAnswer};
+use crate::upstream::{AuthorisationAnswer, Host, HostError, Reserve, ReversalAnswer};
 
 /// Why the engine can't start.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +81,10 @@ enum Message {
     ReaderLost(Token),
     /// It is time to see whether a reader is stuck.
     LookAfter(reader::ReaderId),
-    Advice(Token, Result<AdviceAnswer, HostError>),
+    /// What came of messages of the queue.
+    Forwarded(Vec<Forwarded>),
+    /// The queue may have something to send.
+    ForwardingDue,
     /// The time for presenting a card is over.
     Deadline(Token),
     /// The field of the wait with this number has been off for long enough.
@@ -135,6 +140,8 @@ pub struct Engine {
     acceptor: Acceptor,
     open: BTreeMap<Token, Open>,
     interrupted: BTreeMap<Token, Interrupted>,
+    /// What the acquirer has not taken yet.
+    queue: ForwardingQueue,
     /// The journal failed, and will be tried again.
     journal_retry_is_due: bool,
     stations: Stations,
@@ -151,6 +158,9 @@ pub struct Engine {
     told_status: Status,
     inbox: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
+    /// Answers to what the queue has sent. They have a way of their own, so that all that have come are taken at once.
+    forwarded: mpsc::UnboundedReceiver<Forwarded>,
+    forwarded_in: mpsc::UnboundedSender<Forwarded>,
 }
 
 impl Engine {
@@ -184,7 +194,7 @@ impl Engine {
         let history = KeyHistory {
             last: record.begun.into_keys().max().max(record.destroyed.iter().copied().max()),
             destroyed: record.destroyed,
-            is_needed: !journal.unfinished()?.is_empty(),
+            is_needed: !journal.with_open_ends()?.is_empty(),
         };
         let storage_keys = StorageKeys::load_or_create(&config.journal.storage_key, &history)?;
         let started = TerminalEvent::Started {
@@ -192,6 +202,7 @@ impl Engine {
             config: config.fingerprint.clone(),
         };
         let (inbox, messages) = mpsc::unbounded_channel();
+        let (forwarded_in, forwarded) = mpsc::unbounded_channel();
         let (terminal, calls) = Terminal::new();
         forward(calls, inbox.clone(), Message::Call);
         if let Some(key) = host.initial_key_id() {
@@ -209,6 +220,7 @@ impl Engine {
             mag_stripe_failures: 0,
             open: BTreeMap::new(),
             interrupted: BTreeMap::new(),
+            queue: ForwardingQueue::new(config.offline.in_flight),
             journal_retry_is_due: false,
             sequence_counter: journal.transaction_count()?,
             config,
@@ -219,6 +231,8 @@ impl Engine {
             changes,
             inbox,
             messages,
+            forwarded,
+            forwarded_in,
         };
         let now = (engine.inputs.now)();
         let written = engine.journal.append_terminal(now, &started);
@@ -240,12 +254,11 @@ impl Engine {
             .chain(interrupted.map(|view| view.state))
             .collect();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let advices = self.open.values().filter(|open| open.transaction().is_advice_outstanding());
         Status {
             readers: self.stations.views().collect(),
             open_transactions: count(phases.iter().filter(|phase| **phase != Phase::Done).count()),
             outstanding_reversals: count(phases.iter().filter(|phase| **phase == Phase::Reversing).count()),
-            outstanding_advices: count(advices.count()),
+            outstanding_advices: count(self.queue.len()),
             ..self.status.clone()
         }
     }
@@ -267,6 +280,7 @@ impl Engine {
         }
         self.handle_guarded(message);
         self.serve_waiting();
+        self.forward();
         let status = self.status();
         if status != self.told_status {
             self.tell(Change::Terminal(status.clone()));
@@ -277,11 +291,15 @@ impl Engine {
 
     /// What there is to do next.
     async fn next_message(&mut self) -> Option<Message> {
+        let mut answers = Vec::new();
+        let forwards_at = self.forwards_at();
         tokio::select! {
             // Readers first: that a card came is known before what its conversation tells.
             biased;
             Some(event) = self.inputs.readers.recv() => Some(Message::Reader(event)),
             message = self.messages.recv() => message,
+            _ = self.forwarded.recv_many(&mut answers, Self::ANSWERS_AT_ONCE) => Some(Message::Forwarded(answers)),
+            () = until(forwards_at) => Some(Message::ForwardingDue),
         }
     }
 
@@ -290,6 +308,7 @@ impl Engine {
         let token = self.token_of(&message);
         let Err(_) = catch_unwind(AssertUnwindSafe(|| self.handle(message))) else { return };
         tracing::error!(token = token.as_ref().map(Token::as_str), "a panic while a message was handled: a bug");
+        self.queue.interrupted(Instant::now().into_std());
         let Some(token) = token else { return };
         let fault = Reason::InternalError.fault().expect("it is no approval");
         self.interrupt(&token, Interruption::Panic, fault);
@@ -307,13 +326,17 @@ impl Engine {
             Message::Tap(token, _)
             | Message::Answer(token, _)
             | Message::Reversal(token, _)
-            | Message::Advice(token, _)
             | Message::ReaderLost(token)
             | Message::Deadline(token)
             | Message::FieldOn(token, _)
             | Message::Moment(token, _)
             | Message::HoldOver(token) => Some(token.clone()),
-            Message::Echo(..) | Message::RetryJournal | Message::ReserveKeys(_) | Message::KeepStorageKeys => None,
+            Message::Echo(..)
+            | Message::Forwarded(_)
+            | Message::ForwardingDue
+            | Message::RetryJournal
+            | Message::ReserveKeys(_)
+            | Message::KeepStorageKeys => None,
         }
     }
 
@@ -335,7 +358,9 @@ impl Engine {
             Message::Echo(reply, answer) => self.echo_answered(reply, answer),
             Message::ReaderLost(token) => self.reader_lost(&token),
             Message::LookAfter(reader) => self.look_after(&reader),
-            Message::Advice(token, answer) => self.advice_answered(&token, answer),
+            Message::Forwarded(answers) => self.forwarded(answers),
+            // What is due is sent after each message.
+            Message::ForwardingDue => {}
             Message::Deadline(token) => self.deadline(&token),
             Message::FieldOn(token, wait) => self.field_on(&token, wait),
             Message::Moment(token, wait) => self.moment(&token, wait),
@@ -384,6 +409,9 @@ impl Engine {
                         self.interrupt(token, Interruption::JournalFailure, not_known_yet(&error));
                         return Err(error);
                     }
+                    if let Some(outstanding) = Outstanding::of(open.transaction()) {
+                        self.queue.push(outstanding, false);
+                    }
                     if let Some(request) = open.shows_once_written.take() {
                         self.show_outcome(token, &request);
                     }
@@ -392,7 +420,6 @@ impl Engine {
                 Output::Disarm => self.release_readers(token),
                 Output::Authorise(request) => self.authorise(token, &request),
                 Output::Reverse { reversal, repeated, after } => self.reverse(token, &reversal, repeated, after),
-                Output::Advise { advice, repeated, after } => self.advise(token, &advice, repeated, after),
                 Output::ArmForAnswer => self.resume_tap(token),
                 Output::Publish(transaction) => {
                     open.shown = Some(transaction);
@@ -554,6 +581,14 @@ fn forward<T: Send + 'static, U: Send + 'static>(
             }
         }
     });
+}
+
+/// Waits until this moment; for ever, where there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::super::view::{Change, TransactionView};
-use super::super::{Context, Fault, Interruption, Life, Phase, Retry, TerminalEvent, Token};
+use super::super::{Context, Fault, Interruption, Life, Retry, TerminalEvent, Token};
 use super::{Engine, Message, Open};
 use crate::journal::JournalError;
 
@@ -25,9 +25,7 @@ impl Engine {
     pub(super) fn interrupt(&mut self, token: &Token, why: Interruption, fault: Fault) {
         self.release_readers(token);
         let Some(open) = self.open.remove(token) else { return };
-        // Of one that is done only an advice is outstanding: its end is known, and stands.
-        let shown = open.shown.filter(|shown| shown.phase() != Phase::Done);
-        let shown = shown.map(|shown| TransactionView::new(&shown, "", !self.stations.is_empty()));
+        let shown = open.shown.map(|shown| TransactionView::new(&shown, "", !self.stations.is_empty()));
         let before = self.interrupted.remove(token);
         let why = before.as_ref().map_or(why, |before| before.why);
         let view = shown.map(|view| view.interrupted(fault)).or(before.and_then(|before| before.view));
@@ -37,11 +35,13 @@ impl Engine {
         self.interrupted.insert(token.clone(), Interrupted { why, view });
     }
 
-    /// Takes up every transaction that the journal knows as unfinished and nobody works on.
+    /// Takes up every transaction that the journal knows as unfinished and nobody works on, and what it knows to be
+    /// outstanding.
     ///
     /// # Errors
     /// If the journal fails; the others wait for the next attempt.
     pub(super) fn take_up_unfinished(&mut self) -> Result<(), JournalError> {
+        self.take_up_outstanding()?;
         for transaction in self.journal.unfinished()? {
             let token = transaction.token().clone();
             if self.open.contains_key(&token) {

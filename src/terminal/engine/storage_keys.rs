@@ -45,8 +45,8 @@ impl Engine {
         if old.is_empty() {
             return Ok(());
         }
-        let unfinished = self.journal.unfinished()?;
-        let is_needed = |key: &Generation| unfinished.iter().any(|open| open.storage_keys().any(|used| used == *key));
+        let open_ends = self.journal.with_open_ends()?;
+        let is_needed = |key: &Generation| open_ends.iter().any(|open| open.storage_keys().any(|used| used == *key));
         for generation in old.into_iter().filter(|generation| !is_needed(generation)) {
             self.journal.append_terminal(now, &TerminalEvent::StorageKeyDestroyed { generation })?;
             self.storage_keys.destroy(generation)?;

@@ -13,6 +13,7 @@ use crate::reader::{Clock, Event, ReaderId};
 use crate::terminal::testing::{at, purchase};
 use crate::terminal::view::ReaderState;
 use crate::terminal::{Amount, Fault, FinalResult, FollowUp, Request, Retry, TransactionType};
+use crate::upstream::{AdviceAnswer, OnReversal, ResponseCode};
 
 /// An engine of the example configuration with Visa alone, and nobody at the other ends.
 struct Bench {
@@ -334,8 +335,8 @@ async fn a_card_is_forgotten_when_its_time_is_over_and_nothing_of_it_is_outstand
     assert_eq!(days_later(&mut bench, 30), "1 2", "once");
     assert_eq!(days_later(&mut bench, 209), "1 2 3");
     assert_eq!(days_later(&mut bench, 210), "1 2 3", "the acquirer has not taken the advice");
-    let answered = Input::AdviceAnswered { response_code: "00".to_owned() };
-    bench.engine.feed(&"t1".parse().unwrap(), answered);
+    let answer = AdviceAnswer { response_code: ResponseCode::new(b"00").unwrap(), says: OnReversal::Settles };
+    bench.engine.forwarded(vec![Forwarded { token: "t1".parse().unwrap(), answer: Ok(answer) }]);
     let refund = |bench: &mut Bench| {
         let (token, original) = ("f1".parse().unwrap(), "t1".parse().unwrap());
         let kind = TransactionType::Refund;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::ending::{Reason, ReversalReason};
-use super::super::event::{CardRead, Event, TapOutcome};
+use super::super::event::{CardRead, Event, OnlineRequest, TapOutcome};
 use super::super::transaction::Phase;
 use super::{Context, Life, Output, Untimely};
 
@@ -48,6 +48,15 @@ impl Life {
             TapOutcome::EndApplication => self.complete(Reason::EndApplication, context.now),
             TapOutcome::OnlineRequest => self.ask_acquirer(context),
         }
+    }
+
+    /// The acquirer is told afterwards: what it is told is written together with the end.
+    fn approved_offline(&mut self, context: Context<'_>) {
+        let now = context.now;
+        if self.transaction.card_read().is_some_and(|card_read| card_read.icc_data.is_some()) {
+            self.note(Event::AdviceRequested(OnlineRequest::new(context)), now);
+        }
+        self.complete(Reason::ApprovedOffline, now);
     }
 
     fn second_tap_ended(&mut self, outcome: TapOutcome, context: Context<'_>) {
