@@ -6,14 +6,16 @@ mod block_cipher;
 mod dukpt;
 mod key_block;
 mod mac;
+mod pin_block;
 mod source;
 mod storage;
 
 pub use dukpt::{
-    Dukpt, InitialKey, InitialKeyError, InitialKeyId, KeyReservation, KeySerialNumber, KeyUsage, TakeError,
-    TransactionKeys, WorkingKeyError, WorkingKeyType,
+    Dukpt, InitialKey, InitialKeyError, InitialKeyId, KeyReservation, KeySerialNumber, KeySerialNumberError, KeyUsage,
+    TakeError, TransactionKeys, WorkingKeyError, WorkingKeyType,
 };
 pub use key_block::{KeyBlockError, KeyPurpose, open_key_block};
 pub use mac::{MacAlgorithm, MacKey, MacKeyError};
+pub use pin_block::{PinBlock, PinBlockError, PinBlockFormat};
 pub use source::{KeySource, KeySourceError};
 pub use storage::{Generation, KeyError, KeyHistory, NotSealed, Sealed, StorageKey, StorageKeys, Unsealable};

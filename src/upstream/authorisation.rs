@@ -13,6 +13,7 @@ use super::failure::{MalformedAnswer, NotSent};
 use super::icc_data::IssuerData;
 use super::iso8583::{Dialect, Element, Message, Purpose};
 use super::response_code::{Action, ResponseCode};
+use crate::keys::PinBlock;
 use crate::terminal::{Acceptor, Answer, Card, Currency, Hex, Original, Rrn, Stan, TransactionType};
 
 /// How the card was read. A dialect's `entry_modes` say by which codes.
@@ -60,7 +61,7 @@ pub struct AuthorisationRequest {
     /// Field 35: track 2, or its equivalent on the chip.
     pub track2: Option<Track2>,
     /// Field 52: the encrypted PIN block.
-    pub pin_block: Option<Zeroizing<[u8; 8]>>,
+    pub pin_block: Option<PinBlock>,
     /// Field 55: the card's and the kernel's data objects (see [`icc_data`](super::icc_data)); empty for magnetic
     /// stripe data.
     pub icc_data: Zeroizing<Vec<u8>>,
@@ -108,7 +109,7 @@ impl AuthorisationRequest {
             rrn: Some(&self.rrn),
             authorisation_code: self.original.as_ref().and_then(|original| original.authorisation_code.as_deref()),
             original_rrn: self.original.as_ref().map(|original| &original.rrn),
-            pin_block: self.pin_block.as_deref(),
+            pin_block: self.pin_block.as_ref(),
             icc_data: &self.icc_data,
             ..Facts::new(self.stan, self.at, acceptor)
         }
@@ -209,6 +210,7 @@ pub(super) mod tests {
 
     use super::super::config::tests::{acceptor, config};
     use super::*;
+    use crate::keys::{KeySerialNumber, PinBlockFormat};
 
     /// A Visa test card, tapped at 14:30:05 on the 21st of July 2026, two hours ahead of UTC.
     pub(in crate::upstream) fn request(stan: u32) -> AuthorisationRequest {
@@ -282,7 +284,7 @@ pub(super) mod tests {
             kind: TransactionType::Cashback,
             cashback: Amount::from(500),
             entry_mode: Some(EntryMode::ContactlessMagneticStripe),
-            pin_block: Some(Zeroizing::new([7; 8])),
+            pin_block: Some(PinBlock::new(PinBlockFormat::Format0, &[7; 8], None).unwrap()),
             icc_data: Zeroizing::new(Vec::new()),
             ..request(42)
         };
@@ -292,6 +294,25 @@ pub(super) mod tests {
         assert_eq!((message.text(3), message.text(22)), (Some("090000"), Some("912")));
         assert_eq!(message.text(54), Some("0040978D000000000500"));
         assert_eq!((message.bytes(52), message.bytes(55)), (Some(&[7; 8][..]), None));
+    }
+
+    #[test]
+    fn a_pin_block_of_either_format_goes_with_the_number_of_its_key() {
+        let message = |format, block: &[u8], number: &[u8], fields| {
+            let config = format!(
+                "address = 'localhost:8583'\n[dialect]\npreset = 'iso-1987-bcd'\nfields = {fields}\n\
+                 elements = {{ 63 = 'pin_key_serial_number' }}\n\
+                 [dialect.messages.authorisation]\ntype = '0100'\nfields = [2, 3, 4, 11, 41, 49, 52, 63]"
+            );
+            let number = KeySerialNumber::try_from(number).unwrap();
+            let pin_block = Some(PinBlock::new(format, block, Some(number)).unwrap());
+            let sale = AuthorisationRequest { pin_block, ..request(42) };
+            sale.to_message(&toml::from_str(&config).unwrap(), &acceptor()).unwrap()
+        };
+        let digits = message(PinBlockFormat::Format0, &[7; 8], &[0x12; 10], "{}");
+        assert_eq!((digits.bytes(52), digits.text(63)), (Some(&[7; 8][..]), Some("12121212121212121212")));
+        let bytes = message(PinBlockFormat::Format4, &[7; 16], &[0x12; 12], "{ 52 = 'b16', 63 = 'b...12' }");
+        assert_eq!((bytes.bytes(52), bytes.bytes(63)), (Some(&[7; 16][..]), Some(&[0x12; 12][..])));
     }
 
     #[test]

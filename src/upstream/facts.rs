@@ -8,6 +8,7 @@ use super::authorisation::EntryMode;
 use super::config::CardAcceptor;
 use super::iso8583::{Dialect, Element, Layout, Message, Mti};
 use super::when;
+use crate::keys::PinBlock;
 use crate::terminal::{Acceptor, Currency, OnlineRequest, Rrn, Stan, TransactionType};
 
 /// What is known of a message before the dialect has a say.
@@ -34,7 +35,7 @@ pub(super) struct Facts<'a> {
     pub(super) rrn: Option<&'a Rrn>,
     pub(super) authorisation_code: Option<&'a str>,
     pub(super) response_code: Option<&'a str>,
-    pub(super) pin_block: Option<&'a [u8; 8]>,
+    pub(super) pin_block: Option<&'a PinBlock>,
     pub(super) icc_data: &'a [u8],
     /// Of a follow-up: the reference by which the acquirer knows its original.
     pub(super) original_rrn: Option<&'a Rrn>,
@@ -92,7 +93,12 @@ impl<'a> Facts<'a> {
         let text = match element {
             Element::Pan => return self.pan.map(|pan| bytes(pan.digits().as_bytes())),
             Element::Track2 => return self.track2.map(|track2| bytes(track2.digits('=').as_bytes())),
-            Element::PinBlock => return self.pin_block.map(|block| bytes(block)),
+            Element::PinBlock => return self.pin_block.map(|block| bytes(block.as_bytes())),
+            Element::PinKeySerialNumber => {
+                let serial_number = self.pin_block?.serial_number()?;
+                let number = dialect.field_of(element)?;
+                return Some(Zeroizing::new(dialect.bytes_or_digits(number, serial_number.as_bytes())));
+            }
             Element::IccData => return (!self.icc_data.is_empty()).then(|| bytes(self.icc_data)),
             Element::ProcessingCode => format!("{:02X}0000", self.kind?.code()),
             Element::Amount => amount(self.amount?),
@@ -125,9 +131,9 @@ impl<'a> Facts<'a> {
             Element::AdditionalAmounts => format!("0040{:03}D{}", self.currency?.numeric(), amount(self.cashback)),
             Element::OriginalDataElements => self.original_data_elements()?,
             Element::OriginalData => self.original_data()?,
-            // Nothing remains of the amount.
             // Known when the message is sent: the link sets it.
             Element::KeySerialNumber => return None,
+            // Nothing remains of the amount.
             Element::ReplacementAmounts => self.original.map(|_| "0".repeat(42))?,
         };
         Some(Zeroizing::new(text.into_bytes()))

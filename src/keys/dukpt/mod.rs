@@ -78,14 +78,36 @@ impl fmt::Display for InitialKeyId {
 }
 
 /// By which the host finds the keys of a message: 12 bytes with AES, 10 with triple DES.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeySerialNumber(Hex);
+
+/// A key serial number of another length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a key serial number has 12 bytes with AES DUKPT and 10 with TDES DUKPT, not {0}")]
+pub struct KeySerialNumberError(usize);
 
 impl KeySerialNumber {
     /// Its bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0.0
+    }
+
+    /// Whether it is one of TDES DUKPT.
+    pub fn is_of_tdes(&self) -> bool {
+        self.as_bytes().len() == 10
+    }
+}
+
+impl TryFrom<&[u8]> for KeySerialNumber {
+    type Error = KeySerialNumberError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, KeySerialNumberError> {
+        let length = bytes.len();
+        if matches!(length, 10 | 12) {
+            Ok(KeySerialNumber(Hex(bytes.to_vec())))
+        } else {
+            Err(KeySerialNumberError(length))
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+use tender_sim::crypto::{BaseDerivationKey, Usage};
+
 use super::*;
 
 fn hex(bytes: &[u8]) -> String {
@@ -62,6 +64,35 @@ fn data_of_aes_is_encrypted_under_the_published_key() {
     let expected = MacKey::new(MacAlgorithm::AesCmac, &bytes("A2DC23DE6FDE0824A2BC321E08E4B8B7")).unwrap();
     let key = keys.mac_key(KeyUsage::MacGeneration, MacAlgorithm::AesCmac).unwrap();
     assert_eq!(key.mac(b"message"), expected.mac(b"message"));
+}
+
+#[test]
+fn the_host_finds_the_keys_of_any_message() {
+    let bytes_16 = |digits| Zeroizing::new(bytes(digits).try_into().unwrap());
+    for (key, base, mask) in [
+        (aes as fn() -> InitialKey, BaseDerivationKey::Aes(bytes_16("FEDCBA9876543210F1F1F1F1F1F1F1F1")), u32::MAX),
+        (tdes, BaseDerivationKey::Tdes(bytes_16("0123456789ABCDEFFEDCBA9876543210")), 0x1F_FFFF),
+    ] {
+        let mut counter = 1_u32;
+        for _ in 0..100 {
+            // Numbers all over the range, the same in every run.
+            counter = counter.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let mut terminal = Dukpt::new(key(), counter & mask >> 1);
+            for _ in 0..3 {
+                let keys = take(&mut terminal, &mut Vec::new());
+                let number = keys.serial_number().as_bytes();
+                for (ours, theirs) in
+                    [(KeyUsage::MacGeneration, Usage::RequestMac), (KeyUsage::MacVerification, Usage::AnswerMac)]
+                {
+                    // With AES the key of a retail MAC is another than the host's of CMAC.
+                    let algorithm = if mask == u32::MAX { MacAlgorithm::AesCmac } else { MacAlgorithm::RetailPadding2 };
+                    let theirs = MacKey::new(algorithm, &*base.key(number, theirs).unwrap()).unwrap();
+                    let mac = keys.mac_key(ours, algorithm).unwrap().mac(b"message");
+                    assert!(theirs.verify(b"message", &mac), "{keys:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -130,6 +161,7 @@ fn an_initial_key_of_another_form_is_refused() {
     assert_eq!(refused(InitialKey::aes(&[0; 16], &[0; 12])), InitialKeyError::IdLength(12));
     assert_eq!(refused(InitialKey::tdes(&[0; 24], &[0; 10])), InitialKeyError::TdesLength(24));
     assert_eq!(refused(InitialKey::tdes(&[0; 16], &[0; 8])), InitialKeyError::SerialNumberLength(8));
+    assert_eq!(KeySerialNumber::try_from(&[0; 11][..]), Err(KeySerialNumberError(11)));
     let counted = bytes("FFFF9876543210E00003");
     assert_eq!(refused(InitialKey::tdes(&[0; 16], &counted)), InitialKeyError::Counted(3));
 }

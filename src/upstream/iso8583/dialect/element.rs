@@ -34,6 +34,7 @@ pub enum Element {
     MerchantName,
     Currency,
     PinBlock,
+    PinKeySerialNumber,
     AdditionalAmounts,
     IccData,
     OriginalDataElements,
@@ -86,7 +87,8 @@ pub const ELEMENTS: &[Description] = &[
     element(Element::MerchantId, "merchant_id", "the merchant: 15 characters", Public),
     element(Element::MerchantName, "merchant_name", "name and address of the shop: up to 40 characters", Public),
     element(Element::Currency, "currency", "ISO 4217 numeric: 3 digits", Public),
-    element(Element::PinBlock, "pin_block", "the enciphered PIN block: 8 bytes", Authentication),
+    element(Element::PinBlock, "pin_block", "the enciphered PIN block: 8 bytes in format 0, 16 in format 4", Authentication),
+    element(Element::PinKeySerialNumber, "pin_key_serial_number", "by which the host finds the key of the PIN block (DUKPT): bytes, or their hexadecimal digits in a field of text", Public),
     element(Element::AdditionalAmounts, "additional_amounts", "account type 00, amount type 40 (cash), currency, D, amount: 20 characters; only with cashback", Public),
     element(Element::IccData, "icc_data", "data objects of chip and kernel; of an answer, the issuer's", Authentication),
     element(Element::OriginalDataElements, "original_data_elements", "of the request that is taken back, refunded or voided: type, STAN, transmission time, acquirer, zeros: 42 digits", Public),
@@ -118,6 +120,7 @@ impl Element {
                 | TerminalId
                 | Currency
                 | PinBlock
+                | PinKeySerialNumber
                 | AdditionalAmounts
                 | IccData
                 | OriginalDataElements

@@ -103,11 +103,16 @@ impl Dialect {
     pub fn key_serial_number(&self, bytes: &[u8]) -> Result<(u8, Vec<u8>), EncodeError> {
         let number = self.field_of(Element::KeySerialNumber).ok_or(EncodeError::NoSuchField(0))?;
         let format = self.format(number).ok_or(EncodeError::NoSuchField(number))?;
-        let value = match format.content {
-            Content::Binary => bytes.to_vec(),
-            _ => Hex(bytes.to_vec()).to_string().into_bytes(),
-        };
+        let value = self.bytes_or_digits(number, bytes);
         fill(number, format, &value)?;
         Ok((number, value))
+    }
+
+    /// Bytes as a field has them: as they are where it is binary, and otherwise as their hexadecimal digits.
+    pub(in crate::upstream) fn bytes_or_digits(&self, number: u8, bytes: &[u8]) -> Vec<u8> {
+        match self.format(number).map(|format| format.content) {
+            Some(Content::Binary) => bytes.to_vec(),
+            _ => Hex(bytes.to_vec()).to_string().into_bytes(),
+        }
     }
 }
