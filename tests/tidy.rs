@@ -126,6 +126,23 @@ fn nothing_is_unfinished_switched_off_or_unsafe() {
 }
 
 #[test]
+fn faults_can_still_be_planted() {
+    let patches = files("tests/simulation/faults", &["patch"]);
+    assert!(patches.len() > 10, "the planted faults were found");
+    let unfit = patches.iter().flat_map(|patch| {
+        patch.text.split("--- ").skip(1).flat_map(|change| {
+            let (path, hunks) = change.split_once('\n').expect("a path, and what changes");
+            let source = fs::read_to_string(Path::new(ROOT).join(path.trim())).unwrap_or_default();
+            let hunks = hunks.split("\n@@").skip(1).map(|hunk| hunk.lines().skip(1));
+            let before = hunks.map(|hunk| hunk.filter_map(|line| line.strip_prefix([' ', '-'])).collect::<Vec<_>>());
+            let missing = before.filter(|lines| !source.contains(&lines.join("\n"))).count();
+            (missing > 0).then(|| format!("{}: not as {path} is now", patch.path))
+        })
+    });
+    assert_none(unfit.collect(), "have the patch say what the source says now");
+}
+
+#[test]
 fn files_are_short_enough_to_be_read() {
     let is_excused = |path: &str| LONG_FILES.iter().any(|(long, _)| *long == path);
     let long = rust().into_iter().filter(|file| file.text.lines().count() > LINES_MAX && !is_excused(&file.path));
