@@ -2,6 +2,7 @@
 //! one thread and in virtual time.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -85,6 +86,8 @@ struct Disk {
     cut_at: Option<u64>,
     writes: AtomicU64,
     cut: Mutex<Option<Cut>>,
+    /// In this time of the life the disk is full.
+    full: Range<Instant>,
 }
 
 impl Disk {
@@ -101,6 +104,9 @@ impl Disk {
             let cut = random.pick(&[Cut::Before, Cut::During(length(&write_ahead_log(&self.journal))), Cut::After]);
             *lock(&self.cut) = Some(cut);
             return cut != Cut::Before;
+        }
+        if self.full.contains(&Instant::now()) && !self.troubles.now().is_over {
+            return false;
         }
         // A terminal whose first writes fail ends, and is started again.
         !(has_started.load(Ordering::Relaxed) && random.percent(self.troubles.now().write_fails))
@@ -128,6 +134,16 @@ impl Disk {
             fs::write(torn, bytes).expect("there is room");
         }
     }
+}
+
+/// When a disk is full, from now on: never, where from and to are the same.
+fn full(trouble: &Trouble, random: &mut Random) -> Range<Instant> {
+    let now = Instant::now();
+    if !random.percent(trouble.disk_full) {
+        return now..now;
+    }
+    let from = now + Duration::from_secs(random.between(0, 30));
+    from..from + Duration::from_secs(random.between(1, 30))
 }
 
 fn write_ahead_log(journal: &Path) -> PathBuf {
@@ -168,6 +184,7 @@ impl Life {
             random: Mutex::new(random.fork()),
             writes: AtomicU64::new(0),
             cut: Mutex::new(None),
+            full: runtime.block_on(async { full(trouble, random) }),
         });
         let clock_error = Arc::new(AtomicI64::new(world.clock_error));
         let is_dead = Arc::new(AtomicBool::new(false));

@@ -2,7 +2,7 @@
 //!
 //! The terminal is the real one: engine, journal, queue, messages and kernels. Around it are registers that repeat,
 //! cancel and vanish, customers whose cards are torn off, a network that loses, delays, doubles, spoils and forges, a host that
-//! declines and approves in part, a disk that fails and tears its last write, a clock that jumps, and power cuts, at
+//! declines and approves in part, a disk that fails, is full and tears its last write, a clock that jumps, and power cuts, at
 //! writes and elsewhere. When the troubles are over the terminal gets the time to finish; then registers, journal and
 //! host must agree on every single transaction.
 //!

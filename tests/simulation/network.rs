@@ -12,6 +12,9 @@ use crate::people::lock;
 use crate::random::Random;
 use crate::trouble::{Trouble, Troubles};
 
+/// What the example configuration calls the terminal.
+const TERMINAL: &[u8] = b"TERM0001";
+
 /// The network of one life of the terminal.
 pub(crate) struct Network {
     pub(crate) desk: Arc<Desk>,
@@ -70,9 +73,15 @@ impl Network {
         }
     }
 
-    /// An answer with a bit that is changed behind its length header.
+    /// An answer with a bit that is changed behind its length header: any, or one of the response code, which stands
+    /// before the terminal's name.
     fn forged(&self, mut answer: Vec<u8>) -> Vec<u8> {
-        let index = lock(&self.random).between(2, answer.len() as u64 - 1) as usize;
+        let mut random = lock(&self.random);
+        let name = answer.windows(TERMINAL.len()).position(|bytes| bytes == TERMINAL);
+        let index = match name {
+            Some(name) if random.percent(50) => name - 1,
+            _ => random.between(2, answer.len() as u64 - 1) as usize,
+        };
         answer[index] ^= 0x01;
         answer
     }

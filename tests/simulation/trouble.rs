@@ -47,6 +47,8 @@ pub(crate) struct Trouble {
     pub(crate) no_connection: usize,
     /// A write to the journal fails.
     pub(crate) write_fails: usize,
+    /// The disk is full for a while: nothing can be written.
+    pub(crate) disk_full: usize,
     /// A card is torn off at some command.
     pub(crate) card_torn: usize,
     /// The power goes so many times.
@@ -85,6 +87,7 @@ impl Trouble {
             repeats: rate(40),
             vanishes: rate(30),
             answer_forged: rate(15),
+            disk_full: rate(40),
         }
     }
 
@@ -108,6 +111,7 @@ impl Trouble {
             repeats: 0,
             vanishes: 0,
             answer_forged: 0,
+            disk_full: 0,
         }
     }
 }
