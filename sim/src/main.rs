@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use tender_sim::acquirer::{Acquirer, Desk, Macs, Rules, WireFormat};
+use tender_sim::acquirer::{Acquirer, Desk, Macs, Rules, Tls, WireFormat};
 use tender_sim::card::{Card, Personality, PersonalityError};
 use tender_sim::crypto::MessageMac;
 use tender_sim::vpcd::{self, Departure};
@@ -78,6 +78,18 @@ struct AcquirerArguments {
     /// The field that has the key serial number, in hexadecimal digits
     #[arg(long, value_name = "FIELD", requires = "bdk", default_value_t = 63)]
     ksn_field: u8,
+    /// Speak TLS, with the certificates of this PEM file, the acquirer's own first
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The secret key of the first certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Let only terminals in whose certificate an authority of this PEM file has signed
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
+    /// Speak this version of TLS alone: 1.2 or 1.3
+    #[arg(long, value_name = "VERSION", requires = "tls_cert")]
+    tls_version: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -150,7 +162,11 @@ fn acquirer(arguments: &AcquirerArguments) -> Result<(), Box<dyn Error>> {
         }
         (Some(_), None, None) => return Err("--mac needs --mac-key or --bdk".into()),
     };
-    let acquirer = Acquirer::open(arguments.listen, desk)?;
+    let tls = arguments.tls_cert.as_deref().zip(arguments.tls_key.as_deref());
+    let tls = tls.map(|(certificate, key)| {
+        Tls::read(certificate, key, arguments.client_ca.as_deref(), arguments.tls_version.as_deref())
+    });
+    let acquirer = Acquirer::open_with_tls(arguments.listen, desk, tls.transpose()?)?;
     println!("Listening at {}.", acquirer.address());
     loop {
         thread::park();

@@ -9,10 +9,12 @@
 mod authentication;
 mod decide;
 mod ledger;
+mod line;
 mod rules;
+mod tls;
 mod wire;
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -22,9 +24,11 @@ use std::time::Duration;
 pub use authentication::Macs;
 pub use ledger::{Cryptogram, Entry, Kind, Ledger};
 pub use rules::{Rules, RulesError};
+pub use tls::{Tls, TlsError};
 pub use wire::WireFormat;
 
 use self::decide::{ECHOED, MAC_WRONG, action_code};
+use self::line::Line;
 use crate::crypto::{MessageMac, Usage};
 use rules::{Decision, Delivery};
 use wire::Message;
@@ -66,7 +70,8 @@ impl Answer {
 struct Exchange {
     desk: Desk,
     /// A handle on each connection, to close it by.
-    lines: Mutex<Vec<TcpStream>>,
+    lines: Mutex<Vec<Line>>,
+    tls: Option<Tls>,
     is_closed: AtomicBool,
 }
 
@@ -84,9 +89,17 @@ impl Acquirer {
     /// # Errors
     /// If the address can't be listened at.
     pub fn open(address: impl ToSocketAddrs, desk: Desk) -> io::Result<Self> {
+        Self::open_with_tls(address, desk, None)
+    }
+
+    /// The same, over TLS where there is some.
+    ///
+    /// # Errors
+    /// If the address can't be listened at.
+    pub fn open_with_tls(address: impl ToSocketAddrs, desk: Desk, tls: Option<Tls>) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let exchange = Arc::new(Exchange { desk, lines: Mutex::default(), is_closed: AtomicBool::new(false) });
+        let exchange = Arc::new(Exchange { desk, lines: Mutex::default(), tls, is_closed: AtomicBool::new(false) });
         let listening = thread::spawn({
             let exchange = exchange.clone();
             move || exchange.accept(&listener)
@@ -114,8 +127,7 @@ impl Acquirer {
     /// Closes every connection, as a host does that restarts. New ones are accepted.
     pub fn drop_lines(&self) {
         for line in lock(&self.exchange.lines).drain(..) {
-            // One that the other side has closed already needs no closing.
-            let _ = line.shutdown(std::net::Shutdown::Both);
+            line.close();
         }
     }
 }
@@ -148,15 +160,15 @@ impl Exchange {
     }
 
     /// Answers the requests of one connection, until it ends or breaks.
-    fn serve(self: &Arc<Self>, mut line: TcpStream) -> io::Result<()> {
-        line.set_nodelay(true)?;
-        lock(&self.lines).push(line.try_clone()?);
+    fn serve(self: &Arc<Self>, stream: TcpStream) -> io::Result<()> {
+        let mut line = Line::new(stream, self.tls.as_ref().map(|tls| &tls.0))?;
+        lock(&self.lines).push(line.clone());
         while let Some(frame) = self.desk.format.read_frame(&mut line)? {
             let Some((decision, answer)) = self.desk.receive(&frame) else { continue };
             if decision.delay_ms == 0 {
                 self.deliver(&line, &decision, answer)?;
             } else {
-                let (exchange, line) = (self.clone(), line.try_clone()?);
+                let (exchange, line) = (self.clone(), line.clone());
                 thread::spawn(move || {
                     thread::sleep(Duration::from_millis(decision.delay_ms));
                     exchange.deliver(&line, &decision, answer)
@@ -166,11 +178,14 @@ impl Exchange {
         Ok(())
     }
 
-    fn deliver(&self, mut line: &TcpStream, decision: &Decision, mut answer: Answer) -> io::Result<()> {
+    fn deliver(&self, line: &Line, decision: &Decision, mut answer: Answer) -> io::Result<()> {
         let format = &self.desk.format;
         let body = match decision.delivery {
             Delivery::None => return Ok(()),
-            Delivery::DropLine => return line.shutdown(std::net::Shutdown::Both),
+            Delivery::DropLine => {
+                line.close();
+                return Ok(());
+            }
             Delivery::Malformed => vec![0xFF],
             Delivery::Answer => answer.encode(false, format),
             Delivery::WrongMac => answer.encode(true, format),
@@ -181,7 +196,7 @@ impl Exchange {
                 answer.encode(false, format)
             }
         };
-        line.write_all(&format.frame(&body))
+        line.send(&format.frame(&body))
     }
 }
 
