@@ -11,7 +11,7 @@ use crate::reader::pcsc::{self, PcscReaders};
 use crate::reader::simulated::SimulatedReader;
 use crate::reader::{Clock, Event};
 use crate::terminal::{Change, Engine, Fault, Inputs, StartError, Status, Terminal};
-use crate::upstream::{Host, MacKeys};
+use crate::upstream::{Host, LinkInputs, MacKeys};
 
 /// A running daemon, without its face on the bus.
 #[derive(Debug)]
@@ -40,12 +40,13 @@ pub enum DaemonError {
 /// # Errors
 /// See [`DaemonError`].
 pub fn start(config: Arc<Config>, keys: AcquirerKeys) -> Result<Daemon, DaemonError> {
-    let mac_keys = match keys {
-        AcquirerKeys { mac: Some(key), .. } => MacKeys::Configured(Arc::new(key)),
-        AcquirerKeys { dukpt: Some(initial_key), .. } => MacKeys::Derived(initial_key),
-        AcquirerKeys { mac: None, dukpt: None } => MacKeys::None,
+    let mac_keys = match (keys.mac, keys.dukpt) {
+        (Some(key), _) => MacKeys::Configured(Arc::new(key)),
+        (None, Some(initial_key)) => MacKeys::Derived(initial_key),
+        (None, None) => MacKeys::None,
     };
-    let host = Host::start_with_keys(config.host.clone(), config.card_acceptor.clone(), mac_keys);
+    let inputs = LinkInputs { mac_keys, identity: keys.identity, jitter: Box::new(random_number) };
+    let host = Host::start_with(config.host.clone(), config.card_acceptor.clone(), inputs);
     let (events, readers) = mpsc::unbounded_channel();
     let (changes_in, changes) = mpsc::unbounded_channel();
     let clock = Clock::start();
@@ -92,7 +93,15 @@ fn attach_readers(config: &Config, clock: Clock, events: mpsc::UnboundedSender<E
 
 /// 32 bytes from the operating system.
 fn random_seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).expect("the operating system has random bytes once it has started");
-    seed
+    random_bytes()
+}
+
+fn random_number() -> u32 {
+    u32::from_ne_bytes(random_bytes())
+}
+
+fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system has random bytes once it has started");
+    bytes
 }

@@ -104,7 +104,7 @@ fn with_macs(dialect: &str, algorithm: &str, rules: &str, key: [u8; 16]) -> (Acq
     );
     let config = config(acquirer.address(), &settings);
     let key = MacKey::new(config.dialect.mac.as_ref().unwrap().algorithm, &key).unwrap();
-    let host = Host::start_with_keys(config, acceptor(), MacKeys::Configured(Arc::new(key)));
+    let host = Host::start_with(config, acceptor(), MacKeys::Configured(Arc::new(key)));
     (acquirer, host)
 }
 
@@ -172,7 +172,7 @@ async fn each_message_has_keys_that_the_acquirer_derives_and_no_restart_uses_one
         for life in 0..3 {
             let initial_key = if is_aes { aes() } else { tdes() };
             let keys = MacKeys::Derived(initial_key.unwrap());
-            let host = Host::start_with_keys(config(acquirer.address(), &settings), acceptor(), keys);
+            let host = Host::start_with(config(acquirer.address(), &settings), acceptor(), keys);
             let (ledger, mut reservations) = tokio::sync::mpsc::unbounded_channel();
             host.derive_keys_after(last_reserved, ledger);
             let ask = async {

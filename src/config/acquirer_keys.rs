@@ -1,4 +1,4 @@
-//! The secret keys that the acquirer shares with this terminal: what each is for, and where it is.
+//! The secret keys that the acquirer shares with this terminal, and the terminal's own: what each is for, and where it is.
 //!
 //! That they are described well is checked with the rest of the configuration. They themselves are read when the daemon
 //! starts: nobody else can read them, and `tenderctl config check` has no need to.
@@ -6,13 +6,16 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
+use toml::Spanned;
 use zeroize::Zeroizing;
 
-use super::file;
+use super::file::{self, SecretKey};
 use super::source::{ConfigError, Place, Source, hex};
 use crate::keys::{InitialKey, InitialKeyError, KeyPurpose, KeySource, MacAlgorithm, MacKey};
-use crate::upstream::iso8583::{Dialect, MacKeyOrigin};
+use crate::upstream::iso8583::MacKeyOrigin;
+use crate::upstream::{HostConfig, Identity};
 
 /// What the acquirer's keys are for, and where they are.
 #[derive(Debug, Default)]
@@ -20,15 +23,18 @@ pub struct AcquirerKeySettings {
     mac: Option<Setting<MacAlgorithm>>,
     dukpt: Option<Setting<Initial>>,
     protection: Option<Setting<()>>,
+    identity: Option<Setting<Vec<CertificateDer<'static>>>>,
 }
 
-/// The acquirer's keys.
+/// The acquirer's keys, and ours.
 #[derive(Debug, Default)]
 pub struct AcquirerKeys {
     /// The key of message MACs that stays the same.
     pub mac: Option<MacKey>,
     /// The initial key of DUKPT.
     pub dukpt: Option<InitialKey>,
+    /// Who the terminal is in TLS.
+    pub identity: Option<Identity>,
 }
 
 /// A key's particulars, where it is, and where the configuration says so.
@@ -66,13 +72,15 @@ impl DukptScheme {
 }
 
 impl AcquirerKeySettings {
-    /// Holds the keys against what the dialect of the host, which stands at `host`, needs them for.
+    /// Holds the keys against what the host, which stands at `host_at`, needs them for.
     pub(super) fn check(
         source: &Source,
         keys: &file::Keys,
-        dialect: &Dialect,
-        host: Range<usize>,
+        host: &HostConfig,
+        tls_key: Option<&Spanned<SecretKey>>,
+        host_at: Range<usize>,
     ) -> Result<Self, ConfigError> {
+        let dialect = &host.dialect;
         let algorithm_of = |origin| dialect.mac.as_ref().filter(|rule| rule.key == origin).map(|rule| rule.algorithm);
         let algorithm = algorithm_of(MacKeyOrigin::Configured);
         let mac = match (&keys.mac, algorithm) {
@@ -87,7 +95,7 @@ impl AcquirerKeySettings {
             }
             (None, Some(_)) => {
                 let message = "its dialect wants MACs with a key of the configuration: name it in [keys.mac]";
-                return Err(source.error(host, message));
+                return Err(source.error(host_at, message));
             }
             (None, None) => None,
         };
@@ -113,7 +121,7 @@ impl AcquirerKeySettings {
         });
         if keys.dukpt.is_none() && algorithm_of(MacKeyOrigin::Dukpt).is_some() {
             return Err(
-                source.error(host, "its dialect wants MACs with derived keys: name the initial key in [keys.dukpt]")
+                source.error(host_at, "its dialect wants MACs with derived keys: name the initial key in [keys.dukpt]")
             );
         }
         let protection = keys.protection.as_ref().map(|protection| {
@@ -121,7 +129,12 @@ impl AcquirerKeySettings {
             let place = source.place(protection.span());
             setting(source, place, (&table.credential, &table.file), ())
         });
-        Ok(AcquirerKeySettings { mac, dukpt: dukpt.transpose()?, protection: protection.transpose()? })
+        let identity = tls_key.zip(host.tls.as_ref()).map(|(key, tls)| {
+            let (table, place) = (key.get_ref(), source.place(key.span()));
+            setting(source, place, (&table.credential, &table.file), tls.certificate().to_vec())
+        });
+        let (dukpt, protection, identity) = (dukpt.transpose()?, protection.transpose()?, identity.transpose()?);
+        Ok(AcquirerKeySettings { mac, dukpt, protection, identity })
     }
 
     /// Reads the keys; `credentials` is the folder of the service's credentials, `$CREDENTIALS_DIRECTORY`.
@@ -148,6 +161,11 @@ impl AcquirerKeySettings {
             };
             let bytes = setting.read(credentials, purpose, protection)?;
             keys.dukpt = Some(initial_key(*scheme, &bytes, id).map_err(|error| setting.place.error(error))?);
+        }
+        if let Some(Setting { particulars: certificate, source, place }) = &self.identity {
+            let (path, pem) = source.read_text(credentials).map_err(|error| place.error(error))?;
+            let wrong = |error| place.error(format!("{}: {error}", path.display()));
+            keys.identity = Some(Identity::new(certificate, &pem).map_err(wrong)?);
         }
         Ok(keys)
     }
@@ -301,6 +319,42 @@ mod tests {
             let error = read(lines, &[("odd", key), ("short", &key[..30])]).unwrap_err();
             assert!(error.starts_with("/tenderd.toml:") && error.contains(message), "{error}");
             assert!(!error.contains(&key[..16]), "{error}");
+        }
+    }
+
+    /// A certificate with its key, both in PEM.
+    fn certified() -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let parameters = rcgen::CertificateParams::new(["TERM0001".to_owned()]).unwrap();
+        (parameters.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn the_key_of_the_terminals_certificate_is_read_and_held_against_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((certificate, key), (_, other)) = (certified(), certified());
+        let path = folder.path().join("tenderd.toml");
+        fs::write(folder.path().join("terminal.pem"), &certificate).unwrap();
+        let key_setting = "key = { file = 'terminal.key' }";
+        let tls = format!("[host.tls]\nca = 'terminal.pem'\ncertificate = 'terminal.pem'\n{key_setting}\n#");
+        let text = with_macs("").replace("# [host.tls]", &tls);
+        let line = text.lines().position(|line| line == key_setting).unwrap() + 1;
+        let read = |key: &str, mode: u32| {
+            let file = folder.path().join("terminal.key");
+            fs::write(&file, key).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            let keys = Config::parse(&path, &text).unwrap().acquirer_keys.read(None);
+            keys.map(|keys| keys.identity).map_err(|error| error.to_string())
+        };
+        assert_eq!(format!("{:?}", read(&key, 0o600).unwrap()), "Some(Identity(..))");
+        for (key, mode, message) in [
+            (&*key, 0o644, "mode 644 lets others at the key"),
+            (&other, 0o600, "the key is not that of `certificate`"),
+            (&certificate, 0o600, "no private key in PEM"),
+        ] {
+            let error = read(key, mode).unwrap_err();
+            assert!(error.contains(&format!("tenderd.toml:{line}: host.tls.key: ")), "{error}");
+            assert!(error.contains(message), "{error}");
         }
     }
 }

@@ -85,9 +85,9 @@ pub(super) struct Keys {
 }
 
 /// A secret key, by one of two ways.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SecretKey {
+pub(crate) struct SecretKey {
     pub(super) credential: Option<String>,
     pub(super) file: Option<PathBuf>,
 }

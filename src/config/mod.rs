@@ -27,6 +27,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 pub use acquirer_keys::{AcquirerKeySettings, AcquirerKeys};
+pub(crate) use file::SecretKey;
 pub use key_list::{KeyList, KeyListFormat, KeySet, ListedKey, ListedRevocation, day, key_files, name as key_name};
 pub use offline::Offline;
 pub use source::ConfigError;
@@ -43,6 +44,10 @@ pub const EXAMPLE: &str = include_str!("example.toml");
 const NO_PIN_PAD: &str = "a PIN needs a PIN pad, which this terminal has not";
 
 const NO_DATA_EXCHANGE: &str = "needs an application that answers while the card waits, and none can yet";
+
+/// Card data of real customers need a reason to cross a network unprotected.
+const LIVE_IN_CLEAR: &str = "mode = \"live\" without TLS: card data would cross the network in clear; add [host.tls], or \
+                             say tls = false where a tunnel protects the whole way";
 
 /// For how long a card may be awaited, seconds.
 const CARD_TIMEOUT_S: RangeInclusive<u32> = 5..=3600;
@@ -158,8 +163,13 @@ impl Config {
     fn read(source: &Source) -> Result<Self, ConfigError> {
         let file: file::File = source.deserialise()?;
         let host_at = file.host.span();
-        let host = file.host.into_inner().check(&source.relative(Path::new("")));
-        let host = host.map_err(|(at, error)| source.error(at, error))?;
+        let settings = file.host.into_inner();
+        let (tls_key, says_tls) = (settings.tls_key().cloned(), settings.says_tls());
+        let address_at = settings.address_at();
+        let host = settings.check(&source.relative(Path::new(""))).map_err(|(at, error)| source.error(at, error))?;
+        if file.mode == Mode::Live && !says_tls && !host.is_on_this_machine() {
+            return Err(source.error(address_at, LIVE_IN_CLEAR));
+        }
         let terminal = &file.terminal;
         let merchant = &file.merchant;
         let currency = source.check(&terminal.currency, Currency::from_alpha)?;
@@ -218,7 +228,7 @@ impl Config {
             let (least, most) = (CARD_TIMEOUT_S.start(), CARD_TIMEOUT_S.end());
             return Err(source.error(terminal.card_timeout_s.span(), format!("must be {least} to {most} seconds")));
         }
-        let acquirer_keys = AcquirerKeySettings::check(source, &file.keys, &host.dialect, host_at)?;
+        let acquirer_keys = AcquirerKeySettings::check(source, &file.keys, &host, tls_key.as_ref(), host_at)?;
         let (ca_keys, revoked) = keys::load(source, &file.keys, file.mode)?;
         if file.schemes.get_ref().is_empty() {
             return Err(source.error(file.schemes.span(), "without a [[scheme]] no card is accepted"));

@@ -196,3 +196,55 @@ fn a_live_terminal_takes_neither_test_keys_nor_simulated_readers() {
     let error = Config::read(&Source::of_text("tenderd.toml", &text)).unwrap_err().to_string();
     assert!(error.contains("readers.simulated") || error.contains("simulated readers need"), "{error}");
 }
+
+#[test]
+fn what_tls_can_not_be_is_told_by_its_line_and_key() {
+    for (setting, message) in [
+        ("ca = 'nowhere.pem'", "ca: nowhere.pem: No such file"),
+        ("ca = 'README.md'", "ca: README.md: no certificates in PEM"),
+        ("server_name = 'not a name'", "server_name: `not a name` is no name of a host"),
+        ("pins = []", "pins: an empty list matches no key"),
+        ("pins = ['00']", "pins: `00` is no pin: 64 hexadecimal digits are"),
+        ("min_version = '1.1'", "min_version: unknown variant `1.1`, expected `1.2` or `1.3`"),
+        ("certificate = 'README.md'", "certificate: `certificate` and `key` go together"),
+        ("key = { file = 'terminal.key' }", "key: `certificate` and `key` go together"),
+        ("verify = false", "verify: unknown field `verify`"),
+    ] {
+        let table = "# [host.tls]";
+        let error = read(table, &format!("[host.tls]\n{setting}\n#")).unwrap_err();
+        let line = EXAMPLE.lines().position(|line| line == table).unwrap() + 2;
+        assert!(error.starts_with(&format!("tenderd.toml:{line}: host.tls.{message}")), "{setting}: {error}");
+    }
+}
+
+#[test]
+fn what_the_link_can_not_be_is_told_by_its_line_and_key() {
+    let address = "address = \"127.0.0.1:8583\"";
+    for (setting, message) in [
+        ("tls = 'yes'", "tls: invalid type: string \"yes\", expected true, false, or a table"),
+        ("proxy = 'proxy'", "proxy: `proxy` is not of the form name:port"),
+        ("echo_every_s = 0", "echo_every_s: invalid value"),
+        ("close_when_idle_s = 60\necho_every_s = 60", "echo_every_s: must be less than close_when_idle_s"),
+    ] {
+        let error = read(address, &format!("{address}\n{setting}")).unwrap_err();
+        assert!(error.contains(&format!(": host.{message}")), "{setting}: {error}");
+    }
+}
+
+#[test]
+fn a_live_terminal_sends_card_data_in_clear_only_where_somebody_has_said_so() {
+    let live = EXAMPLE.replace("mode = \"test\"", "mode = \"live\"");
+    for (settings, is_refused) in [
+        ("address = 'gateway.bank.example:8583'", true),
+        ("address = '192.0.2.1:8583'", true),
+        ("address = '127.0.0.1:8583'\nproxy = 'proxy.shop.example:3128'", true),
+        ("address = '127.0.0.1:8583'", false),
+        ("address = 'localhost:8583'", false),
+        ("address = 'gateway.bank.example:8583'\ntls = false", false),
+    ] {
+        let text = live.replace("address = \"127.0.0.1:8583\"", settings);
+        // Test keys are refused afterwards.
+        let error = Config::read(&Source::of_text("tenderd.toml", &text)).unwrap_err().to_string();
+        assert_eq!(error.contains("host.address: mode = \"live\" without TLS"), is_refused, "{settings}: {error}");
+    }
+}

@@ -45,7 +45,7 @@ fn print(config: &Config, output: &Output) {
             "merchant": config.letterhead.name,
             "terminal_id": config.terminal_id,
             "currency": config.currency,
-            "host": config.host.address,
+            "host": config.host.address.as_str(),
             "simulated_readers": config.readers.simulated,
             "combinations": combinations,
             "fingerprint": config.fingerprint,

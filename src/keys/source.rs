@@ -108,6 +108,22 @@ impl KeySource {
         purpose: KeyPurpose,
         protection_key: Option<&[u8]>,
     ) -> Result<Zeroizing<Vec<u8>>, KeySourceError> {
+        let (path, text) = self.read_text(credentials)?;
+        let text = text.trim();
+        if text.len() <= HEX_DIGITS_MAX {
+            let hex = text.parse::<Hex>().ok().filter(|hex| !hex.0.is_empty());
+            return hex.map(|hex| Zeroizing::new(hex.0)).ok_or(KeySourceError::Form { path });
+        }
+        let Some(protection_key) = protection_key else { return Err(KeySourceError::NoProtectionKey { path }) };
+        open_key_block(text, protection_key, purpose).map_err(|source| KeySourceError::KeyBlock { path, source })
+    }
+
+    /// Reads a text that is as secret as a key, and where it is: a private key in PEM, say. No text is longer than
+    /// 9999 bytes.
+    ///
+    /// # Errors
+    /// See [`KeySourceError`].
+    pub fn read_text(&self, credentials: Option<&Path>) -> Result<(PathBuf, Zeroizing<String>), KeySourceError> {
         let (path, forbidden) = match self {
             KeySource::File(path) => (path.clone(), PRIVATE),
             KeySource::Credential(name) => {
@@ -119,13 +135,7 @@ impl KeySource {
             }
         };
         let text = read_text(&path, forbidden)?;
-        let text = text.trim();
-        if text.len() <= HEX_DIGITS_MAX {
-            let hex = text.parse::<Hex>().ok().filter(|hex| !hex.0.is_empty());
-            return hex.map(|hex| Zeroizing::new(hex.0)).ok_or(KeySourceError::Form { path });
-        }
-        let Some(protection_key) = protection_key else { return Err(KeySourceError::NoProtectionKey { path }) };
-        open_key_block(text, protection_key, purpose).map_err(|source| KeySourceError::KeyBlock { path, source })
+        Ok((path, text))
     }
 }
 

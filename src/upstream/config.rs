@@ -1,6 +1,7 @@
 //! What the host link must know of the acquirer, and the acquirer of the terminal.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -10,18 +11,25 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 
+use super::address::HostAddress;
 use super::facts::Facts;
 use super::iso8583::{
     Dialect, DialectSettings, EncodeError, InvalidDialect, Layout, MAC_FIELDS, Message, Mti, Purpose, field,
 };
+use super::tls::{InvalidTls, Tls, TlsSettings};
+use crate::config::SecretKey;
 use crate::terminal::{Acceptor, TransactionType};
 
 /// The host: how to reach it, and how it wants its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "HostSettings")]
 pub struct HostConfig {
-    /// `name:port`, or `address:port`.
-    pub address: String,
+    /// Where it listens.
+    pub address: HostAddress,
+    /// How TLS is spoken with it; nothing where it is not.
+    pub tls: Option<Tls>,
+    /// The HTTP proxy through which it is reached; nothing where it is reached directly.
+    pub proxy: Option<HostAddress>,
     /// How messages are written, and what stands in their fields.
     pub dialect: Dialect,
     /// Under which message type a sale is authorised.
@@ -38,6 +46,13 @@ pub struct HostConfig {
     pub backoff_initial_ms: u64,
     /// What that wait grows to at most, milliseconds.
     pub backoff_max_ms: u64,
+    /// After how long a silence the system asks whether the other end is still there (TCP keep-alive), seconds; never
+    /// where it is 0.
+    pub keep_alive_s: u32,
+    /// After how long a silence an echo test is sent, seconds; never where nothing is said.
+    pub echo_every_s: Option<u32>,
+    /// After how long a connection is closed that no request has used, seconds; never where nothing is said.
+    pub close_when_idle_s: Option<u32>,
     /// The longest frame that is taken, bytes after the length header.
     pub frame_bytes_max: usize,
 }
@@ -46,8 +61,11 @@ pub struct HostConfig {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HostSettings {
-    #[serde(deserialize_with = "address")]
-    address: String,
+    address: Spanned<HostAddress>,
+    #[serde(default)]
+    tls: Option<TlsSettings>,
+    #[serde(default)]
+    proxy: Option<HostAddress>,
     dialect: Spanned<DialectSettings>,
     #[serde(default)]
     message_class: Option<Spanned<MessageClass>>,
@@ -63,11 +81,32 @@ pub(crate) struct HostSettings {
     backoff_initial_ms: u64,
     #[serde(default = "defaults::backoff_max_ms")]
     backoff_max_ms: u64,
+    #[serde(default = "defaults::keep_alive_s")]
+    keep_alive_s: u32,
+    #[serde(default)]
+    echo_every_s: Option<Spanned<NonZeroU32>>,
+    #[serde(default)]
+    close_when_idle_s: Option<NonZeroU32>,
     #[serde(default = "defaults::frame_bytes_max")]
     frame_bytes_max: usize,
 }
 
 impl HostSettings {
+    /// Where the secret key of the terminal's certificate is, if it has one.
+    pub(crate) fn tls_key(&self) -> Option<&Spanned<SecretKey>> {
+        self.tls.as_ref().and_then(TlsSettings::key)
+    }
+
+    /// Whether somebody has decided about TLS.
+    pub(crate) fn says_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Where in the text the address stands.
+    pub(crate) fn address_at(&self) -> Range<usize> {
+        self.address.span()
+    }
+
     /// The host; files of dialects are looked for in `folder`.
     ///
     /// # Errors
@@ -90,8 +129,25 @@ impl HostSettings {
             let at = constant.span();
             constants(constant.into_inner(), &dialect).map_err(said(at))
         })?;
+        let tls = match self.tls {
+            Some(tls) => {
+                let checked = tls.check(self.address.get_ref().host(), self.address.span(), folder);
+                checked.map_err(|(at, error)| (at, error.into()))?
+            }
+            None => None,
+        };
+        if let Some(echo) = self.echo_every_s.as_ref() {
+            if !dialect.messages.contains_key(&Purpose::Echo) {
+                return Err((echo.span(), InvalidDialect::NoMessage(Purpose::Echo).into()));
+            }
+            if self.close_when_idle_s.is_some_and(|idle| idle <= *echo.get_ref()) {
+                return Err((echo.span(), InvalidRule::NeverIdle));
+            }
+        }
         Ok(HostConfig {
-            address: self.address,
+            address: self.address.into_inner(),
+            tls,
+            proxy: self.proxy,
             dialect,
             message_class,
             omit,
@@ -100,6 +156,9 @@ impl HostSettings {
             response_timeout_ms: self.response_timeout_ms,
             backoff_initial_ms: self.backoff_initial_ms,
             backoff_max_ms: self.backoff_max_ms,
+            keep_alive_s: self.keep_alive_s,
+            echo_every_s: self.echo_every_s.map(|seconds| seconds.into_inner().get()),
+            close_when_idle_s: self.close_when_idle_s.map(NonZeroU32::get),
             frame_bytes_max: self.frame_bytes_max,
         })
     }
@@ -139,16 +198,6 @@ fn omissions(numbers: Vec<u8>, dialect: &Dialect) -> Result<Vec<u8>, InvalidRule
     Ok(numbers)
 }
 
-/// A name or an address, and a port.
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let port = text.rsplit_once(':').filter(|(name, _)| !name.is_empty()).and_then(|(_, port)| port.parse().ok());
-    match port {
-        Some(1..=u16::MAX) => Ok(text),
-        _ => Err(D::Error::custom(format!("`{text}` is not of the form name:port"))),
-    }
-}
-
 /// A time that is some.
 fn not_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     match u64::deserialize(deserializer)? {
@@ -170,6 +219,10 @@ mod defaults {
     pub(super) fn backoff_max_ms() -> u64 {
         5_000
     }
+    /// A firewall that forgets silent connections does so after some minutes.
+    pub(super) fn keep_alive_s() -> u32 {
+        60
+    }
     pub(super) fn frame_bytes_max() -> usize {
         8_192
     }
@@ -184,11 +237,28 @@ impl HostConfig {
         Duration::from_millis(self.response_timeout_ms)
     }
 
-    /// How long to wait after that many failed connections in a row.
-    pub(super) fn backoff(&self, failures: u32) -> Duration {
+    /// After how long a silence an echo test is sent.
+    pub(super) fn echo_every(&self) -> Option<Duration> {
+        self.echo_every_s.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// After how long a connection is closed that no request has used.
+    pub(super) fn close_when_idle(&self) -> Option<Duration> {
+        self.close_when_idle_s.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// How long to wait after that many failed connections in a row, less up to half of it: `random` says how much less,
+    /// so that the terminals of a shop, which lose their host at the same moment, don't come back at the same moment.
+    pub(super) fn backoff(&self, failures: u32, random: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(1) else { return Duration::ZERO };
-        let wait_ms = self.backoff_initial_ms.saturating_mul(2u64.saturating_pow(doublings));
-        Duration::from_millis(wait_ms.min(self.backoff_max_ms))
+        let wait_ms = self.backoff_initial_ms.saturating_mul(2u64.saturating_pow(doublings)).min(self.backoff_max_ms);
+        let less_ms = u128::from(wait_ms / 2) * u128::from(random) / u128::from(u32::MAX);
+        Duration::from_millis(wait_ms - less_ms as u64)
+    }
+
+    /// Whether the way to the host crosses no network.
+    pub(crate) fn is_on_this_machine(&self) -> bool {
+        self.proxy.is_none() && self.address.is_loopback()
     }
 
     /// Whether the dialect has a message for a follow-up of this kind.
@@ -249,6 +319,12 @@ pub enum InvalidRule {
     /// The dialect can't be used.
     #[error(transparent)]
     Dialect(#[from] InvalidDialect),
+    /// TLS can't be spoken so.
+    #[error(transparent)]
+    Tls(#[from] InvalidTls),
+    /// Echo tests that would never be sent.
+    #[error("must be less than close_when_idle_s: a connection that is closed by then needs no echo test")]
+    NeverIdle,
     /// The field is needed.
     #[error("field {0} can't be omitted: without it the host can't tell what is asked, or of which request")]
     Omitted(u8),
@@ -361,9 +437,11 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_wait_doubles_up_to_its_cap() {
+    fn a_wait_doubles_up_to_its_cap_and_is_shortened_by_chance() {
         let config = config("backoff_max_ms = 1500");
-        let waits = [0, 1, 2, 3, 4, 99].map(|failures| config.backoff(failures).as_millis());
-        assert_eq!(waits, [0, 250, 500, 1000, 1500, 1500]);
+        let waits = |random| [0, 1, 2, 3, 4, 99].map(|failures| config.backoff(failures, random).as_millis());
+        assert_eq!(waits(0), [0, 250, 500, 1000, 1500, 1500]);
+        assert_eq!(waits(u32::MAX / 2), [0, 188, 376, 751, 1126, 1126]);
+        assert_eq!(waits(u32::MAX), [0, 125, 250, 500, 750, 750], "never less than half");
     }
 }

@@ -1,5 +1,7 @@
 //! A grocer's requests to the acquirer.
 
+#![allow(dead_code, reason = "every test program uses its part of this")]
+
 use emv::fields::{Amount, Pan, Track2, YearMonth};
 use emv::tlv::Tlvs;
 use jiff::tz::TimeZone;

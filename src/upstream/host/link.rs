@@ -1,12 +1,15 @@
 //! The task that owns the connection. It makes it, sends over it in the order of hurry, and hands out what comes.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+use tokio::task::yield_now;
 use tokio::time::{Instant, Timeout, sleep_until, timeout};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -15,6 +18,10 @@ use super::super::exchange::{Ended, Exchange, Expected};
 use super::super::failure::{HostError, NoAnswer, NotSent};
 use super::super::iso8583::{Message, Purpose};
 use super::super::mac_keys::{KeyLedger, KeySupply, MacKeys, RequestKeys};
+use super::super::tls::explain;
+use super::stream::Stream;
+use super::usage::{Due, Usage};
+use super::{Jitter, LinkState};
 use crate::keys::MacKey;
 use crate::terminal::Stan;
 
@@ -52,24 +59,43 @@ impl Command {
 
     /// Tells whoever asked how it ended.
     pub(super) fn end(self, result: Result<Message, HostError>) {
-        answer([(self.reply, result)]);
+        answer([(self.asker(), result)]);
+    }
+
+    fn asker(&self) -> Asker {
+        Asker { purpose: self.purpose, reply: self.reply.clone() }
     }
 }
 
+/// Who waits for an answer, and to what.
+#[derive(Debug, Clone)]
+struct Asker {
+    purpose: Purpose,
+    reply: Reply,
+}
+
 /// Tells whoever asked. One who no longer listens has written down that the request was sent, and reverses it.
-fn answer(ended: impl IntoIterator<Item = Ended<Reply>>) {
-    for (reply, result) in ended {
-        if reply.send(result).is_err() {
+fn answer(ended: impl IntoIterator<Item = Ended<Asker>>) {
+    for (asker, result) in ended {
+        if asker.reply.send(result).is_err() {
             tracing::warn!("an answer came to a request that nobody waits for any more");
         }
     }
+}
+
+/// Why an attempt to connect is given up.
+const SLOW_CONNECTION: &str = "it takes longer than connect_timeout_ms";
+
+/// What a request hears for which there is no connection.
+fn no_connection(config: &HostConfig, reason: &str) -> NotSent {
+    NotSent::Connect { address: config.address.to_string(), reason: reason.to_owned() }
 }
 
 /// The connection.
 enum Line<S, F> {
     Down,
     Connecting(Pin<Box<Timeout<F>>>),
-    Up(S),
+    Up(S, Usage),
 }
 
 /// What happened on it.
@@ -80,7 +106,7 @@ enum Happened<S> {
 
 impl<S, F> Line<S, F>
 where
-    S: AsyncRead + Unpin,
+    S: Stream,
     F: Future<Output = io::Result<S>>,
 {
     /// What happens next; never anything, where there is no connection.
@@ -88,9 +114,27 @@ where
         match self {
             Self::Down => std::future::pending().await,
             Self::Connecting(attempt) => {
-                Happened::Connected(attempt.as_mut().await.unwrap_or(Err(io::ErrorKind::TimedOut.into())))
+                let late = || Err(io::Error::new(io::ErrorKind::TimedOut, SLOW_CONNECTION));
+                Happened::Connected(attempt.as_mut().await.unwrap_or_else(|_| late()))
             }
-            Self::Up(stream) => Happened::Read(stream.read(buffer).await),
+            Self::Up(stream, _) => Happened::Read(stream.read(buffer).await),
+        }
+    }
+
+    /// What has happened already; nothing where that is for the future.
+    async fn next_now(&mut self, buffer: &mut [u8]) -> Option<Happened<S>> {
+        let mut next = pin!(self.next(buffer));
+        poll_fn(|context| match next.as_mut().poll(context) {
+            Poll::Ready(happened) => Poll::Ready(Some(happened)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
+    fn usage(&mut self) -> Option<&mut Usage> {
+        match self {
+            Self::Up(_, usage) => Some(usage),
+            Self::Down | Self::Connecting(_) => None,
         }
     }
 }
@@ -98,12 +142,12 @@ where
 /// The task's state.
 pub(super) struct Link<S, F, C> {
     config: Arc<HostConfig>,
-    exchange: Exchange<Reply>,
+    exchange: Exchange<Asker>,
     keys: KeySupply,
+    jitter: Jitter,
     connect: C,
     line: Line<S, F>,
-    /// Failed connections in a row.
-    failures: u32,
+    state: watch::Sender<LinkState>,
     /// When the next connection may be tried for what can wait.
     not_before: Instant,
     /// What somebody waits for, in the order it came.
@@ -114,18 +158,25 @@ pub(super) struct Link<S, F, C> {
 
 impl<S, F, C> Link<S, F, C>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: Stream,
     F: Future<Output = io::Result<S>>,
     C: FnMut() -> F,
 {
-    pub(super) fn new(config: Arc<HostConfig>, mac_keys: MacKeys, connect: C) -> Self {
+    pub(super) fn new(
+        config: Arc<HostConfig>,
+        mac_keys: MacKeys,
+        jitter: Jitter,
+        connect: C,
+        state: watch::Sender<LinkState>,
+    ) -> Self {
         Self {
             exchange: Exchange::new(config.dialect.clone(), config.frame_bytes_max),
             config,
             keys: KeySupply::Given(mac_keys),
+            jitter,
             connect,
             line: Line::Down,
-            failures: 0,
+            state,
             not_before: Instant::now(),
             urgent: Vec::new(),
             patient: VecDeque::new(),
@@ -135,8 +186,8 @@ where
     pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         let mut buffer = Zeroizing::new([0; 2048]);
         loop {
+            self.send_what_waits(&mut *buffer).await;
             self.connect_if_due();
-            self.send_what_waits().await;
             let wake = self.next_deadline();
             tokio::select! {
                 order = orders.recv() => {
@@ -147,16 +198,18 @@ where
                         self.take(order);
                     }
                 }
-                happened = self.line.next(&mut *buffer) => {
-                    match happened {
-                        Happened::Connected(result) => self.connected(result),
-                        Happened::Read(result) => self.received(result, &*buffer),
-                    }
-                    buffer.zeroize();
-                }
+                happened = self.line.next(&mut *buffer) => self.happened(happened, &mut *buffer),
                 () = until(wake) => self.expired(),
             }
         }
+    }
+
+    fn happened(&mut self, happened: Happened<S>, buffer: &mut [u8]) {
+        match happened {
+            Happened::Connected(result) => self.connected(result),
+            Happened::Read(result) => self.received(result, buffer),
+        }
+        buffer.zeroize();
     }
 
     fn take(&mut self, order: Order) {
@@ -182,31 +235,46 @@ where
     fn connected(&mut self, result: io::Result<S>) {
         match result {
             Ok(stream) => {
-                self.failures = 0;
-                self.line = Line::Up(stream);
+                let peer = stream.peer();
+                tracing::info!(address = self.config.address.as_str(), ?peer, "connected to the host");
+                let usage = Usage::begin(self.config.echo_every(), self.config.close_when_idle(), Instant::now());
+                self.line = Line::Up(stream, usage);
+                self.state.send_modify(|state| state.peer = Some(peer));
             }
-            Err(error) => {
-                self.line = Line::Down;
-                self.failures = self.failures.saturating_add(1);
-                self.not_before = Instant::now() + self.config.backoff(self.failures);
-                // Whoever waits hears so at once. Of those that can wait one has had its attempt.
-                for command in self.urgent.drain(..).chain(self.patient.pop_front()) {
-                    let address = self.config.address.clone();
-                    command.end(Err(NotSent::Connect { address, reason: error.to_string() }.into()));
-                }
-            }
+            Err(error) => self.not_connected(&error.to_string()),
         }
     }
 
-    async fn send_what_waits(&mut self) {
-        while matches!(self.line, Line::Up(_)) {
+    /// An attempt has come to nothing, and nothing was sent.
+    fn not_connected(&mut self, reason: &str) {
+        self.line = Line::Down;
+        self.pause(reason);
+        // Whoever waits hears so at once. Of those that can wait one has had its attempt.
+        for command in self.urgent.drain(..).chain(self.patient.pop_front()) {
+            command.end(Err(no_connection(&self.config, reason).into()));
+        }
+    }
+
+    /// Sees to it that what can wait is not tried again too soon.
+    fn pause(&mut self, reason: &str) {
+        self.state.send_modify(|state| {
+            state.peer = None;
+            state.failures = state.failures.saturating_add(1);
+            state.failure = Some(reason.to_owned());
+        });
+        let failures = self.state.borrow().failures;
+        self.not_before = Instant::now() + self.config.backoff(failures, (self.jitter)());
+    }
+
+    async fn send_what_waits(&mut self, buffer: &mut [u8]) {
+        while self.line.usage().is_some() {
             let next = if self.urgent.is_empty() { self.patient.pop_front() } else { Some(self.urgent.remove(0)) };
             let Some(command) = next else { return };
-            self.send(command).await;
+            self.send(command, buffer).await;
         }
     }
 
-    async fn send(&mut self, mut command: Command) {
+    async fn send(&mut self, mut command: Command, buffer: &mut [u8]) {
         if command.is_too_late() {
             return command.end(Err(NotSent::TooLate.into()));
         }
@@ -214,14 +282,36 @@ where
             Ok(keys) => keys,
             Err(error) => return command.end(Err(error.into())),
         };
+        if !self.is_still_up(buffer).await {
+            return self.put_back(command);
+        }
         let (ours, theirs) = keys.map(|keys| (keys.request, keys.answer)).unzip();
         let expected = self.exchange.expected(&command.message, command.stan, theirs);
-        match self.write(&command.message, ours.as_deref(), &expected).await {
+        match self.write(&command, ours.as_deref(), &expected).await {
             Ok(()) => {
                 let deadline = Instant::now() + self.config.response_timeout();
-                self.exchange.sent(expected, deadline.into_std(), command.reply);
+                self.exchange.sent(expected, deadline.into_std(), command.asker());
             }
             Err(error) => command.end(Err(error)),
+        }
+    }
+
+    /// Takes in what has arrived: a connection that the host has closed while it was idle must cost no sale.
+    async fn is_still_up(&mut self, buffer: &mut [u8]) -> bool {
+        // The runtime looks at the sockets meanwhile.
+        yield_now().await;
+        while self.line.usage().is_some() {
+            let Some(happened) = self.line.next_now(buffer).await else { return true };
+            self.happened(happened, buffer);
+        }
+        false
+    }
+
+    /// Keeps a request, of which nothing was sent, for the next connection.
+    fn put_back(&mut self, command: Command) {
+        match command.send_by {
+            Some(_) => self.urgent.insert(0, command),
+            None => self.patient.push_front(command),
         }
     }
 
@@ -229,7 +319,9 @@ where
     async fn keys_for(&mut self, command: &mut Command) -> Result<Option<RequestKeys>, NotSent> {
         let rule = self.config.dialect.mac.as_ref().filter(|rule| rule.messages.contains(&command.purpose));
         let Some(rule) = rule else { return Ok(None) };
-        let keys = self.keys.next(rule.algorithm).await?;
+        // Nothing else is done meanwhile, so the journal has no longer for it than a connection has.
+        let keys = timeout(self.config.connect_timeout(), self.keys.next(rule.algorithm)).await;
+        let keys = keys.unwrap_or(Err(NotSent::KeyNotReserved))?;
         if let Some(serial_number) = &keys.serial_number {
             let (field, value) = self.config.dialect.key_serial_number(serial_number.as_bytes())?;
             command.message.set(field, value);
@@ -239,12 +331,13 @@ where
 
     async fn write(
         &mut self,
-        message: &Message,
+        command: &Command,
         mac_key: Option<&MacKey>,
         expected: &Expected,
     ) -> Result<(), HostError> {
-        let frame = self.exchange.frame(message, mac_key, expected)?;
-        let Line::Up(stream) = &mut self.line else { return Err(NotSent::TooLate.into()) };
+        let frame = self.exchange.frame(&command.message, mac_key, expected)?;
+        let Line::Up(stream, usage) = &mut self.line else { return Err(NotSent::TooLate.into()) };
+        usage.said(command.purpose == Purpose::Echo, Instant::now());
         let mut written = 0;
         let write = async {
             while written < frame.len() {
@@ -269,37 +362,75 @@ where
     fn received(&mut self, read: io::Result<usize>, buffer: &[u8]) {
         match read {
             Ok(0) => self.close(NoAnswer::ConnectionLost("the host closed it".to_owned())),
-            Ok(bytes) => match self.exchange.received(&buffer[..bytes]) {
-                Ok(ended) => answer(ended),
-                Err(error) => self.close(NoAnswer::Stream(error)),
-            },
-            Err(error) => self.close(NoAnswer::ConnectionLost(error.to_string())),
+            Ok(bytes) => {
+                self.heard();
+                match self.exchange.received(&buffer[..bytes]) {
+                    Ok(ended) => answer(ended),
+                    Err(error) => self.close(NoAnswer::Stream(error)),
+                }
+            }
+            Err(error) => self.close(NoAnswer::ConnectionLost(explain(error).to_string())),
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
+    /// The host has said something: it is there.
+    fn heard(&mut self) {
+        if let Some(usage) = self.line.usage() {
+            usage.heard(Instant::now());
+        }
+        self.state.send_if_modified(|state| {
+            let had_failed = state.failures > 0;
+            (state.failures, state.failure) = (0, None);
+            had_failed
+        });
+    }
+
+    fn next_deadline(&mut self) -> Option<Instant> {
         let answer = self.exchange.next_deadline().map(Instant::from_std);
         let urgent = self.urgent.first().and_then(|command| command.send_by);
         let is_paused = matches!(self.line, Line::Down) && !self.patient.is_empty();
-        [answer, urgent, is_paused.then_some(self.not_before)].into_iter().flatten().min()
+        let usage = self.line.usage().and_then(|usage| usage.next_deadline());
+        [answer, urgent, usage, is_paused.then_some(self.not_before)].into_iter().flatten().min()
     }
 
     fn expired(&mut self) {
-        let expired = self.exchange.expired(Instant::now().into_std());
+        let now = Instant::now();
+        let expired = self.exchange.expired(now.into_std());
         let is_stuck = !expired.is_empty() && self.exchange.is_inside_a_frame();
+        let patience = self.config.response_timeout();
+        let is_silent = self.line.usage().is_some_and(|usage| usage.silence(now) >= patience);
+        let is_dead = is_silent && expired.iter().any(|(asker, _)| asker.purpose == Purpose::Echo);
         answer(expired);
         if is_stuck {
             self.close(NoAnswer::ConnectionLost("a frame came to no end".to_owned()));
+        } else if is_dead {
+            self.close(NoAnswer::ConnectionLost("an echo test was not answered".to_owned()));
         }
+        match self.line.usage().and_then(|usage| usage.due(now)) {
+            Some(Due::Echo) => self.state.send_modify(|state| state.silences = state.silences.wrapping_add(1)),
+            Some(Due::Close) if self.exchange.next_deadline().is_none() => {
+                self.close(NoAnswer::ConnectionLost("nobody has needed it for close_when_idle_s".to_owned()));
+            }
+            Some(Due::Close) | None => {}
+        }
+        let is_connecting = matches!(self.line, Line::Connecting(_));
         for command in self.urgent.extract_if(.., |command| command.is_too_late()) {
-            command.end(Err(NotSent::TooLate.into()));
+            let why = if is_connecting { no_connection(&self.config, SLOW_CONNECTION) } else { NotSent::TooLate };
+            command.end(Err(why.into()));
         }
     }
 
     fn close(&mut self, why: NoAnswer) {
-        tracing::info!(address = self.config.address, reason = %why, "the connection to the host is closed");
-        self.line = Line::Down;
+        tracing::info!(address = self.config.address.as_str(), reason = %why, "the connection to the host is closed");
+        let Line::Up(_, usage) = std::mem::replace(&mut self.line, Line::Down) else { return };
         answer(self.exchange.lost(&why));
+        if usage.is_unsaid() {
+            return self.not_connected(&why.to_string());
+        }
+        if usage.is_unheard() {
+            return self.pause(&why.to_string());
+        }
+        self.state.send_modify(|state| state.peer = None);
     }
 }
 

@@ -1,16 +1,18 @@
 //! The link to the host: handles that ask it, and one task that owns the connection.
 
+mod connect;
 mod link;
+mod stream;
+mod usage;
 
 use std::io;
 use std::sync::Arc;
 
 use emv::fields::Amount;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use self::connect::Connector;
 use self::link::{Answers, Command, Link, Order};
 use super::advice::{Advice, AdviceAnswer};
 use super::answer::Answered;
@@ -22,8 +24,11 @@ use super::mac_keys::{KeyLedger, MacKeys};
 use super::network::NetworkRequest;
 use super::response_code::ResponseCode;
 use super::reversal::{Reversal, ReversalAnswer};
+use super::tls::Identity;
 use crate::keys::InitialKeyId;
 use crate::terminal::{Rrn, Stan};
+
+pub use self::stream::{Peer, Stream};
 
 /// A handle to the host link; clones share the connection.
 ///
@@ -39,6 +44,41 @@ pub struct Host {
     acceptor: Arc<CardAcceptor>,
     initial_key_id: Option<InitialKeyId>,
     orders: mpsc::UnboundedSender<Order>,
+    state: watch::Receiver<LinkState>,
+}
+
+/// How the link is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkState {
+    /// Who is at the other end of the connection; nothing where there is none.
+    pub peer: Option<Peer>,
+    /// Connections in a row that could not be made, or that were closed before the host had said anything.
+    pub failures: u32,
+    /// Why the last of them failed; nothing once the host has said something.
+    pub failure: Option<String>,
+    /// How often the host was silent for as long as the configuration allows. Whenever it is once more, an echo test is
+    /// to be [sent](Host::manage), under the terminal's next STAN; a connection that does not answer it is closed.
+    pub silences: u32,
+}
+
+/// Where a link's pauses take what is random in them: each time another number.
+pub type Jitter = Box<dyn FnMut() -> u32 + Send>;
+
+/// What a link needs besides its configuration.
+pub struct LinkInputs {
+    /// The keys of its dialect's MACs.
+    pub mac_keys: MacKeys,
+    /// Who the terminal is, to a host that asks for a certificate.
+    pub identity: Option<Identity>,
+    /// What shortens the pauses between two attempts to connect.
+    pub jitter: Jitter,
+}
+
+/// These keys, no certificate, and pauses that are never shortened.
+impl From<MacKeys> for LinkInputs {
+    fn from(mac_keys: MacKeys) -> Self {
+        LinkInputs { mac_keys, identity: None, jitter: Box::new(|| 0) }
+    }
 }
 
 /// An authorisation that the host was asked for.
@@ -52,29 +92,46 @@ pub struct Authorisation {
 
 impl Host {
     /// Starts the link to `config.address` over TCP, on the runtime of the caller. It connects when it is first asked.
-    /// Its dialect wants no MACs.
+    /// Its dialect wants no MACs, and the host no certificate.
     pub fn start(config: HostConfig, acceptor: CardAcceptor) -> Self {
-        Self::start_with_keys(config, acceptor, MacKeys::None)
+        Self::start_with(config, acceptor, MacKeys::None)
     }
 
-    /// Starts the link with the keys that its dialect's MACs need.
-    pub fn start_with_keys(config: HostConfig, acceptor: CardAcceptor, mac_keys: MacKeys) -> Self {
-        let address = config.address.clone();
-        Self::start_over(config, acceptor, mac_keys, move || connect(address.clone()))
+    /// Starts the link with all that it needs.
+    pub fn start_with(config: HostConfig, acceptor: CardAcceptor, inputs: impl Into<LinkInputs>) -> Self {
+        let inputs = inputs.into();
+        let connector = Arc::new(Connector::new(&config, inputs.identity.as_ref()));
+        let connect = move || {
+            let connector = connector.clone();
+            async move { connector.connect().await }
+        };
+        Self::start_over(config, acceptor, inputs, connect)
     }
 
     /// Starts the link over whatever `connect` opens.
-    pub fn start_over<S, F, C>(config: HostConfig, acceptor: CardAcceptor, mac_keys: MacKeys, connect: C) -> Self
+    pub fn start_over<S, F, C>(
+        config: HostConfig,
+        acceptor: CardAcceptor,
+        inputs: impl Into<LinkInputs>,
+        connect: C,
+    ) -> Self
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Stream + Send + 'static,
         F: Future<Output = io::Result<S>> + Send + 'static,
         C: FnMut() -> F + Send + 'static,
     {
+        let LinkInputs { mac_keys, jitter, .. } = inputs.into();
         let (orders, receiver) = mpsc::unbounded_channel();
+        let (tell, state) = watch::channel(LinkState::default());
         let initial_key_id = mac_keys.initial_key_id();
         let config = Arc::new(config);
-        tokio::spawn(Link::new(config.clone(), mac_keys, connect).run(receiver));
-        Self { config, acceptor: Arc::new(acceptor), initial_key_id, orders }
+        tokio::spawn(Link::new(config.clone(), mac_keys, jitter, connect, tell).run(receiver));
+        Self { config, acceptor: Arc::new(acceptor), initial_key_id, orders, state }
+    }
+
+    /// How the link is, now and whenever that changes.
+    pub fn state(&self) -> watch::Receiver<LinkState> {
+        self.state.clone()
     }
 
     /// From which initial key the keys of messages are derived, if they are.
@@ -187,13 +244,6 @@ fn not_sent(why: NotSent) -> Answers {
 async fn first(answers: &mut Answers) -> Result<Message, HostError> {
     // The task has the request: if it is gone now, nobody knows how far the request came.
     answers.recv().await.unwrap_or_else(|| Err(NoAnswer::Stopped.into()))
-}
-
-/// Opens a connection that sends at once what it is given.
-async fn connect(address: String) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 #[cfg(test)]

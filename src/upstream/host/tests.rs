@@ -277,6 +277,7 @@ async fn a_frame_of_65538_bytes_closes_the_line() {
     let one = request(1);
     let serve = async {
         let mut end = ends.recv().await.unwrap();
+        end.read_u8().await.unwrap();
         end.write_u32(65_538).await.unwrap();
         end
     };
