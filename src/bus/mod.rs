@@ -11,6 +11,7 @@
 //! grow by keys of their `a{sv}` arguments and by new properties; a change that would break a caller
 //! gets a new number in the interface's name.
 
+mod acquirer;
 mod error;
 mod options;
 mod path;

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use zbus::object_server::{Interface, SignalEmitter};
 use zbus::{OwnedObjectPath, OwnedVariant};
 
+use super::acquirer::acquirer;
 use super::options::{Asked, Options, ReceiptFormat};
 use super::transaction::Transaction1;
 use super::{Error, ToPublish, transaction_path};
@@ -176,9 +177,20 @@ impl Terminal1 {
         self.status().fault.as_ref().map(|fault| fault.message.clone()).unwrap_or_default()
     }
 
-    /// When the acquirer last answered anything: ISO 8601, UTC; empty if it has not since the daemon was started.
+    /// When an acquirer last answered anything: ISO 8601, UTC; empty if none has since the daemon was started.
     #[zbus(property)]
     fn last_host_contact(&self) -> String {
         self.status().last_host_contact.map(|at| at.to_string()).unwrap_or_default()
+    }
+
+    /// The acquirers, and how the link to each is.
+    ///
+    /// Keys: `name` (s), `address` (s), `connected` (b), `failures` (u: requests and connections in a row that came to
+    /// nothing), and where they are known, `failure` (s: why the last of them did), `last_contact` (s: ISO 8601, UTC),
+    /// `peer` (s: who is at the other end), `tls` (s: `TLS 1.3` or `TLS 1.2`), `cipher` (s: its suite) and
+    /// `certificate_expires` (s: ISO 8601, UTC).
+    #[zbus(property)]
+    fn acquirers(&self) -> Vec<HashMap<&'static str, OwnedVariant>> {
+        self.status().acquirers.iter().map(acquirer).collect()
     }
 }

@@ -57,6 +57,12 @@ impl Object {
         }
     }
 
+    /// The objects of a list; none where there is no list.
+    pub fn objects(&self, name: &str) -> Vec<Object> {
+        let list = self.0.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        list.iter().filter_map(|object| Some(Object(object.as_object()?.clone()))).collect()
+    }
+
     /// The properties of these names alone.
     pub fn only(&self, names: &[&str]) -> Self {
         let pick = |name: &&str| Some(((*name).to_owned(), self.0.get(*name)?.clone()));
@@ -94,6 +100,15 @@ fn json(value: &Variant<'_>) -> Value {
         Variant::I16(number) => (*number).into(),
         Variant::I32(number) => (*number).into(),
         Variant::I64(number) => (*number).into(),
+        Variant::Array(array) => array.inner().iter().map(json).collect(),
+        Variant::Dict(dict) => {
+            let entry = |(key, value): (&Variant<'_>, &Variant<'_>)| match key {
+                Variant::Str(key) => Some((key.to_string(), json(value))),
+                _ => None,
+            };
+            Value::Object(dict.iter().filter_map(entry).collect())
+        }
+        Variant::Variant(inner) => json(inner),
         // The interfaces have no other types.
         other => other.to_string().into(),
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use super::acquirer_view::AcquirerView;
 use super::view::{ReaderView, TransactionView};
 use super::{Fault, FollowUp, Request, Retry, Token};
 use crate::receipt::{Receipt, Recipient};
@@ -27,8 +28,10 @@ pub struct Status {
     pub open_transactions: u32,
     /// Reversals that the acquirer has not answered yet.
     pub outstanding_reversals: u32,
-    /// When the acquirer last answered anything, since the terminal was started.
+    /// When an acquirer last answered anything, since the terminal was started.
     pub last_host_contact: Option<Timestamp>,
+    /// The acquirers.
+    pub acquirers: Vec<AcquirerView>,
     /// Offline approvals that the acquirer has not taken yet.
     pub outstanding_advices: u32,
     /// Why no transaction can be started, if so.
@@ -45,6 +48,7 @@ impl Status {
             open_transactions: 0,
             outstanding_reversals: 0,
             last_host_contact: None,
+            acquirers: Vec::new(),
             outstanding_advices: 0,
             fault: None,
         }

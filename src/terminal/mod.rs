@@ -5,6 +5,7 @@
 //! round. [`Transaction`] is what the [`Event`]s of the journal add up to. What the acquirer hears of afterwards waits in
 //! the [`ForwardingQueue`].
 
+mod acquirer_view;
 mod card;
 mod closed;
 mod display;
@@ -31,6 +32,7 @@ mod view;
 
 pub use emv::fields::Amount;
 
+pub use acquirer_view::AcquirerView;
 pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
 pub use ending::{FinalResult, Interruption, Reason, ReversalReason};
 pub use engine::{Engine, Inputs, StartError};

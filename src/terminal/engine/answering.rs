@@ -1,6 +1,6 @@
 //! What callers ask, and what they are told.
 
-use super::super::handle::{Call, Reply};
+use super::super::handle::{Call, Reply, Status};
 use super::super::view::TransactionView;
 use super::super::{
     CardOnRecord, Context, Fault, FollowUp, FollowUpError, Input, Life, Original, Phase, Request, Retry, Token,
@@ -19,8 +19,28 @@ impl Engine {
             Call::List { before, limit, reply } => send(reply, self.list(before.as_ref(), limit)),
             Call::Receipt(token, copy, reply) => send(reply, self.receipt(&token, copy)),
             Call::Status(reply) => send(reply, Ok(self.status())),
-            Call::TestHost(reply) => self.test_host(reply),
+            Call::TestHost(reply) => self.echo(Some(reply)),
             Call::Stop(_) => unreachable!("the loop takes this one"),
+        }
+    }
+
+    /// How the terminal is at this moment.
+    pub fn status(&self) -> Status {
+        let interrupted = self.interrupted.values().filter_map(|interrupted| interrupted.view.as_ref());
+        let phases: Vec<Phase> = self
+            .open
+            .values()
+            .map(|open| open.transaction().phase())
+            .chain(interrupted.map(|view| view.state))
+            .collect();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Status {
+            readers: self.stations.views().collect(),
+            open_transactions: count(phases.iter().filter(|phase| **phase != Phase::Done).count()),
+            outstanding_reversals: count(phases.iter().filter(|phase| **phase == Phase::Reversing).count()),
+            outstanding_advices: count(self.queue.len()),
+            acquirers: vec![self.acquirer.view("host", self.config.host.address.as_str())],
+            ..self.status.clone()
         }
     }
 

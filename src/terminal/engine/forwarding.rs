@@ -62,7 +62,7 @@ impl Engine {
 
     fn send(&mut self, sending: Sending, transaction: Option<&Transaction>) {
         let advice = transaction.and_then(|transaction| self.advice(transaction, sending.is_repeat));
-        let (host, inbox, token) = (self.host.clone(), self.forwarded_in.clone(), sending.token);
+        let (host, inbox, token) = (self.acquirer.host.clone(), self.forwarded_in.clone(), sending.token);
         tokio::spawn(async move {
             let answer = match &advice {
                 Some(advice) => host.advise(advice).await,

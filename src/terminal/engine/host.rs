@@ -8,16 +8,14 @@ use emv::kernel::Cvm;
 use emv::tlv::Tlvs;
 use zeroize::Zeroizing;
 
-use super::super::handle::Reply;
 use super::super::{
-    Card, Event, Fault, HostFailure, Input, OnlineRequest, Original, Record, Request, Retry, Reversal, SendFailure,
-    TerminalEvent, Token, Transaction, tap_result,
+    Card, Event, HostFailure, Input, OnlineRequest, Original, Record, Request, Reversal, SendFailure, TerminalEvent,
+    Token, Transaction, tap_result,
 };
-use super::answering::send;
 use super::{Engine, Message, Open};
 use crate::upstream::{
-    self, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, NetworkPurpose, NetworkRequest, OnReversal,
-    Reserve, ReversalAnswer, icc_data,
+    self, AuthorisationAnswer, AuthorisationRequest, EntryMode, HostError, OnReversal, Reserve, ReversalAnswer,
+    icc_data,
 };
 
 impl Engine {
@@ -46,10 +44,10 @@ impl Engine {
         let transaction = self.open.get(token)?.transaction();
         if let Some(original) = transaction.original() {
             let card = self.sealed_card(transaction)?;
-            return Some(self.host.begin(&follow_up_request(transaction.request(), online, original, card)));
+            return Some(self.acquirer.host.begin(&follow_up_request(transaction.request(), online, original, card)));
         }
         let request = authorisation_request(self.open.get_mut(token)?, online)?;
-        Some(self.host.begin(&request))
+        Some(self.acquirer.host.begin(&request))
     }
 
     pub(super) fn host_answered(&mut self, token: &Token, answer: Result<AuthorisationAnswer, HostError>) {
@@ -81,25 +79,6 @@ impl Engine {
         }
     }
 
-    /// Sends an echo test; the caller hears when the host answers.
-    pub(super) fn test_host(&mut self, reply: Reply<String>) {
-        let request =
-            NetworkRequest { stan: self.stans.take(), at: (self.inputs.now)(), purpose: NetworkPurpose::EchoTest };
-        let (host, inbox) = (self.host.clone(), self.inbox.clone());
-        tokio::spawn(async move {
-            let answer = host.manage(request).await.map(|code| code.to_string());
-            // Where the engine has stopped meanwhile, the caller hears so.
-            let _ = inbox.send(Message::Echo(reply, answer));
-        });
-    }
-
-    pub(super) fn echo_answered(&mut self, reply: Reply<String>, answer: Result<String, HostError>) {
-        self.note_contact(&answer);
-        let unavailable =
-            |error: HostError| Fault::new("HostUnavailable", Retry::AfterOperator, format!("the acquirer: {error}"));
-        send(reply, answer.map_err(unavailable));
-    }
-
     /// Writes down that keys are about to be used. Where that fails the link hears nothing, and uses none.
     pub(super) fn reserve_keys(&mut self, reserve: Reserve) {
         let event = TerminalEvent::KeysReserved(reserve.reservation);
@@ -110,18 +89,11 @@ impl Engine {
         }
     }
 
-    /// Whatever the host answers, it is there.
-    pub(super) fn note_contact<T>(&mut self, answer: &Result<T, HostError>) {
-        if answer.is_ok() {
-            self.status.last_host_contact = Some((self.inputs.now)());
-        }
-    }
-
     /// Sends the reversal, which is in the journal already, after a while.
     pub(super) fn reverse(&mut self, token: &Token, reversal: &Reversal, is_repeat: bool, after: Duration) {
         let Some(open) = self.open.get(token) else { return };
         let reversal = self.reversal_message(open.transaction(), reversal, is_repeat);
-        let (host, inbox, token) = (self.host.clone(), self.inbox.clone(), token.clone());
+        let (host, inbox, token) = (self.acquirer.host.clone(), self.inbox.clone(), token.clone());
         tokio::spawn(async move {
             tokio::time::sleep(after).await;
             let answer = host.reverse(&reversal).await;

@@ -4,6 +4,7 @@
 //! transaction never sees another one half done, and what is written precedes what is said. A panic
 //! while something is handled ends the transaction that it concerned, and no other.
 
+mod acquirer;
 mod answering;
 mod card;
 mod forwarding;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::acquirer::Acquirer;
 use self::forwarding::Forwarded;
 use self::recovery::{Interrupted, not_known_yet};
 use self::stations::Stations;
@@ -44,7 +46,7 @@ use crate::journal::{Journal, JournalError};
 use crate::keys::{KeyError, KeyHistory, StorageKeys};
 use crate::reader;
 use crate::upstream::icc_data::IssuerData;
-use crate::upstream::{AuthorisationAnswer, Host, HostError, Reserve, ReversalAnswer};
+use crate::upstream::{AuthorisationAnswer, Host, HostError, LinkState, Reserve, ReversalAnswer};
 
 /// Why the engine can't start.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +78,9 @@ enum Message {
     Tap(Token, Progress),
     Answer(Token, Result<AuthorisationAnswer, HostError>),
     Reversal(Token, Result<ReversalAnswer, HostError>),
-    Echo(Reply<String>, Result<String, HostError>),
+    Echo(Option<Reply<String>>, Result<String, HostError>),
+    /// The host link has changed.
+    Link(LinkState),
     /// A reader of the transaction is gone.
     ReaderLost(Token),
     /// It is time to see whether a reader is stuck.
@@ -135,7 +139,7 @@ pub struct Engine {
     config: Arc<Config>,
     journal: Journal,
     storage_keys: StorageKeys,
-    host: Host,
+    acquirer: Acquirer,
     stans: StanCounter,
     acceptor: Acceptor,
     open: BTreeMap<Token, Open>,
@@ -226,7 +230,7 @@ impl Engine {
             config,
             journal,
             storage_keys,
-            host,
+            acquirer: Acquirer::new(host, inbox.clone()),
             inputs,
             changes,
             inbox,
@@ -242,25 +246,6 @@ impl Engine {
         engine.keep_storage_keys();
         engine.told_status = engine.status();
         Ok((engine, terminal))
-    }
-
-    /// How the terminal is at this moment.
-    pub fn status(&self) -> Status {
-        let interrupted = self.interrupted.values().filter_map(|interrupted| interrupted.view.as_ref());
-        let phases: Vec<Phase> = self
-            .open
-            .values()
-            .map(|open| open.transaction().phase())
-            .chain(interrupted.map(|view| view.state))
-            .collect();
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Status {
-            readers: self.stations.views().collect(),
-            open_transactions: count(phases.iter().filter(|phase| **phase != Phase::Done).count()),
-            outstanding_reversals: count(phases.iter().filter(|phase| **phase == Phase::Reversing).count()),
-            outstanding_advices: count(self.queue.len()),
-            ..self.status.clone()
-        }
     }
 
     /// Runs until it is told to stop.
@@ -334,6 +319,7 @@ impl Engine {
             Message::Echo(..)
             | Message::Forwarded(_)
             | Message::ForwardingDue
+            | Message::Link(_)
             | Message::RetryJournal
             | Message::ReserveKeys(_)
             | Message::KeepStorageKeys => None,
@@ -356,6 +342,7 @@ impl Engine {
             Message::Answer(token, answer) => self.host_answered(&token, answer),
             Message::Reversal(token, answer) => self.reversal_answered(&token, answer),
             Message::Echo(reply, answer) => self.echo_answered(reply, answer),
+            Message::Link(link) => self.link_changed(link),
             Message::ReaderLost(token) => self.reader_lost(&token),
             Message::LookAfter(reader) => self.look_after(&reader),
             Message::Forwarded(answers) => self.forwarded(answers),
