@@ -99,8 +99,12 @@ impl Terminal {
 
     /// The same, not running yet.
     pub(crate) fn prepare(readers: Readers<'_>, rules: Rules, changes: &[Change<'_>]) -> Self {
+        Self::prepare_for(acquirer(ANYWHERE, rules), readers, changes)
+    }
+
+    /// A terminal of this acquirer's, not running yet.
+    pub(crate) fn prepare_for(acquirer: Acquirer, readers: Readers<'_>, changes: &[Change<'_>]) -> Self {
         let directory = tempfile::tempdir().expect("the temporary directory can be written");
-        let acquirer = acquirer(ANYWHERE, rules);
         let configuration = configuration(directory.path(), acquirer.address(), readers, changes);
         fs::write(directory.path().join("tenderd.toml"), configuration).expect("the directory is ours");
         let (bus, bus_address) = start_bus(directory.path());
