@@ -7,7 +7,7 @@
 //! `make kill KILLS=300`, or `make kill SEED=42` for the moments and sales of an earlier run. What happens in a moment
 //! is the machine's affair, so a seed brings a failure back only mostly.
 
-#[allow(dead_code, reason = "no till here gives up what it wants")]
+#[allow(dead_code, reason = "every shop uses its part of this")]
 #[path = "../simulation/books.rs"]
 mod books;
 #[path = "../support/pcscd.rs"]

@@ -77,7 +77,7 @@ const TILL: &str = "the till";
 /// pcscd looks a few times a second whether a card has gone.
 const TIME_TO_NOTICE: Duration = Duration::from_millis(600);
 
-/// A sale that somebody still wants to know the end of.
+/// A transaction that somebody still wants to know the end of.
 struct Sale {
     request: Request,
     /// When its till calls it off.
@@ -197,14 +197,15 @@ impl Shop {
         self.terminal.resume_as(quiet(&self.terminal));
     }
 
-    /// Somebody else comes to a counter, with another card and another wish.
+    /// Somebody else comes to a counter: with another card and another wish, or to give back what was bought.
     fn new_customer(&mut self, index: usize) {
+        let sold = self.books.sold();
         let random = &mut self.random;
         let counter = &mut self.counters[index];
         counter.take_away();
         counter.card = Some(CARDS[random.below(CARDS.len())].clone());
         self.sales += 1;
-        let request = serde_json::json!({
+        let mut request = serde_json::json!({
             "token": format!("sale-{}", self.sales),
             "type": if random.percent(15) { "refund" } else { "purchase" },
             "amount": random.pick(&AMOUNTS),
@@ -212,6 +213,15 @@ impl Shop {
             "reader": counter.reader,
             "accept_partial": random.percent(50),
         });
+        if !sold.is_empty() && random.percent(30) {
+            let (original, paid) = &sold[random.below(sold.len())];
+            let is_void = random.percent(40);
+            request["original"] = original.as_str().into();
+            request["type"] = if is_void { "void" } else { "refund" }.into();
+            request["amount"] = if is_void { paid.minor_units() } else { random.pick(&AMOUNTS) }.into();
+            request["reader"] = serde_json::Value::Null;
+            request["accept_partial"] = false.into();
+        }
         let request = serde_json::from_value(request).expect("it is a request");
         let cancelled_after = random.percent(20).then(|| Duration::from_millis(random.between(0, 1_500)));
         self.books.asked(&request);
@@ -268,7 +278,14 @@ impl Counter {
             Ok(transaction) => transaction,
             // Nobody has heard of it: it is asked for, with the same token as before, if it was before.
             Err(Refused { name, .. }) if name == "UnknownToken" => {
-                let _ = register.create(token, options(request));
+                match register.create(token, options(request)) {
+                    // Of what was bought, too much was given back already.
+                    Err(refused) if refused.text.ends_with("(retry: never)") => {
+                        books.forget(&request.token);
+                        self.sale = None;
+                    }
+                    _ => {}
+                }
                 return;
             }
             Err(_) => return thread::sleep(Duration::from_millis(1)),
@@ -287,7 +304,7 @@ impl Counter {
         let is_to_be_taken_away = transaction.text("CashierMessage").contains("take card or phone away");
         if self.slot.is_occupied() && is_to_be_taken_away {
             self.take_away();
-        } else if !self.slot.is_occupied() && transaction.state() != "created" {
+        } else if !self.slot.is_occupied() && transaction.state() != "created" && request.original.is_none() {
             self.lay();
         }
     }
@@ -322,11 +339,17 @@ fn ending(transaction: &Transaction) -> Option<(FinalResult, Option<Amount>)> {
 
 /// A request as it goes over the bus.
 fn options(request: &Request) -> Options<'_> {
-    vec![
+    let mut options = vec![
         ("type", request.kind.name().into()),
         ("amount", request.amount.minor_units().into()),
         ("currency", request.currency.alpha().into()),
-        ("reader", request.reader.as_deref().expect("each counter has its reader").into()),
-        ("accept_partial", request.accept_partial.into()),
-    ]
+    ];
+    match (&request.original, &request.reader) {
+        (Some(original), _) => options.push(("original", original.as_str().into())),
+        (None, reader) => {
+            options.push(("reader", reader.as_deref().expect("each counter has its reader").into()));
+            options.push(("accept_partial", request.accept_partial.into()));
+        }
+    }
+    options
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use emv::fields::Amount;
 use tender_sim::acquirer::{Kind, Ledger};
 use tenderd::journal::Journal;
-use tenderd::terminal::{FinalResult, Request, Token, Transaction, TransactionType};
+use tenderd::terminal::TransactionType::{self, Purchase};
+use tenderd::terminal::{FinalResult, Request, Token, Transaction};
 
 /// Numbers of the cards that are used: none of them may be seen in clear.
 const PANS: [&str; 2] = ["4761739001010119", "5413330089601034"];
@@ -34,6 +35,13 @@ impl Books {
     /// Everything that anybody asked for.
     pub(crate) fn asked_for(&self) -> Vec<Token> {
         self.requests.keys().cloned().collect()
+    }
+
+    /// The sales that somebody was told are paid, and with how much.
+    pub(crate) fn sold(&self) -> Vec<(Token, Amount)> {
+        let is_sale = |token: &Token| self.requests.get(token).is_some_and(|request| request.kind == Purchase);
+        let paid = self.told.iter().filter(|(token, _)| is_sale(token));
+        paid.filter_map(|(token, (_, amount))| Some((token.clone(), (*amount)?))).collect()
     }
 
     /// A register gave up what the terminal had never taken.
