@@ -268,10 +268,14 @@ where
 
     async fn send_what_waits(&mut self, buffer: &mut [u8]) {
         while self.line.usage().is_some() {
-            let next = if self.urgent.is_empty() { self.patient.pop_front() } else { Some(self.urgent.remove(0)) };
-            let Some(command) = next else { return };
+            let Some(command) = self.take_next() else { return };
             self.send(command, buffer).await;
         }
+    }
+
+    /// Takes what is sent next.
+    fn take_next(&mut self) -> Option<Command> {
+        if self.urgent.is_empty() { self.patient.pop_front() } else { Some(self.urgent.remove(0)) }
     }
 
     async fn send(&mut self, mut command: Command, buffer: &mut [u8]) {
@@ -282,9 +286,12 @@ where
             Ok(keys) => keys,
             Err(error) => return command.end(Err(error.into())),
         };
+        // It waits in its place meanwhile: where the host closes every connection at once, it hears so with all others.
+        self.put_back(command);
         if !self.is_still_up(buffer).await {
-            return self.put_back(command);
+            return;
         }
+        let Some(command) = self.take_next() else { return };
         let (ours, theirs) = keys.map(|keys| (keys.request, keys.answer)).unzip();
         let expected = self.exchange.expected(&command.message, command.stan, theirs);
         match self.write(&command, ours.as_deref(), &expected).await {
@@ -400,11 +407,18 @@ where
         let patience = self.config.response_timeout();
         let is_silent = self.line.usage().is_some_and(|usage| usage.silence(now) >= patience);
         let is_dead = is_silent && expired.iter().any(|(asker, _)| asker.purpose == Purpose::Echo);
+        let is_given_up = self.line.usage().is_some_and(|usage| {
+            usage.expired(expired.len());
+            usage.is_given_up()
+        });
         answer(expired);
-        if is_stuck {
-            self.close(NoAnswer::ConnectionLost("a frame came to no end".to_owned()));
-        } else if is_dead {
-            self.close(NoAnswer::ConnectionLost("an echo test was not answered".to_owned()));
+        let why = [
+            (is_stuck, "a frame came to no end"),
+            (is_dead, "an echo test was not answered"),
+            (is_given_up, "the host said nothing to several requests in a row"),
+        ];
+        if let Some((_, why)) = why.into_iter().find(|(is_so, _)| *is_so) {
+            self.close(NoAnswer::ConnectionLost(why.to_owned()));
         }
         match self.line.usage().and_then(|usage| usage.due(now)) {
             Some(Due::Echo) => self.state.send_modify(|state| state.silences = state.silences.wrapping_add(1)),

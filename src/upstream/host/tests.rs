@@ -216,6 +216,45 @@ async fn a_sale_waits_no_longer_for_a_line_that_takes_nothing_than_for_a_connect
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_behind_which_nobody_answers_is_given_up() {
+    let (host, mut connections) = link(&[]);
+    let serve = async {
+        let mut silent = connections.next().await;
+        let mut lively = connections.next().await;
+        assert!((silent.request().await, silent.request().await, silent.is_closed().await).2);
+        let request = lively.request().await;
+        lively.answer(&approval(&request)).await;
+        lively
+    };
+    let ask = async {
+        assert_eq!(host.authorise(&request(1)).await.unwrap_err(), NoAnswer::TimedOut.into());
+        assert_eq!(host.reverse(&reversal(1)).await.unwrap_err(), NoAnswer::TimedOut.into());
+        assert_eq!(host.reverse(&reversal(1)).await.unwrap().says, OnReversal::Settles);
+    };
+    tokio::join!(serve, ask);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_closes_each_connection_at_once_is_one_that_cannot_be_reached() {
+    let (host, mut connections) = link(&[]);
+    let close = async {
+        while let Some(end) = connections.ends.recv().await {
+            drop(end)
+        }
+    };
+    let ask = async {
+        let sale = host.authorise(&request(1)).await.unwrap_err();
+        let reversal = host.reverse(&reversal(3)).await.unwrap_err();
+        for error in [sale, reversal] {
+            let HostError::NotSent(NotSent::Connect { reason, .. }) = error else { panic!("{error}") };
+            assert_eq!(reason, "the connection was lost: the host closed it");
+        }
+        assert_eq!(host.state().borrow().failures, 2, "each has had one attempt");
+    };
+    tokio::select! { () = close => {}, () = ask => {} }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_takes_too_long_was_sent_nothing() {
     let never = || std::future::pending::<io::Result<DuplexStream>>();
     let host = Host::start_over(config(""), acceptor(), MacKeys::None, never);

@@ -17,6 +17,8 @@ pub(super) struct Usage {
     used_at: Instant,
     is_unsaid: bool,
     is_unheard: bool,
+    /// Requests whose time was over since something was heard.
+    unanswered: usize,
 }
 
 /// What is to be done about a connection.
@@ -29,6 +31,9 @@ pub(super) enum Due {
 }
 
 impl Usage {
+    /// One answer may be late, and is worth waiting for on the same connection; a second one is not.
+    const UNANSWERED_MAX: usize = 2;
+
     pub(super) fn begin(echo_every: Option<Duration>, close_when_idle: Option<Duration>, now: Instant) -> Self {
         Usage {
             echo_every,
@@ -38,6 +43,7 @@ impl Usage {
             used_at: now,
             is_unsaid: true,
             is_unheard: true,
+            unanswered: 0,
         }
     }
 
@@ -45,6 +51,18 @@ impl Usage {
     pub(super) fn heard(&mut self, now: Instant) {
         (self.heard_at, self.listened_at) = (now, now);
         self.is_unheard = false;
+        self.unanswered = 0;
+    }
+
+    /// The time of so many requests is over.
+    pub(super) fn expired(&mut self, requests: usize) {
+        self.unanswered += requests;
+    }
+
+    /// Whether the host has left so many requests in a row without a word that it can't be there any more, though the
+    /// connection looks well: a proxy or a firewall between may have lost it.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.unanswered >= Self::UNANSWERED_MAX
     }
 
     /// A request has been sent, or part of it.
@@ -112,6 +130,18 @@ mod tests {
         assert_eq!(usage.silence(at(24)), 10 * SECOND);
         assert_eq!((usage.next_deadline(), usage.due(at(34))), (Some(at(34)), Some(Due::Echo)));
         assert_eq!((usage.next_deadline(), usage.due(at(37))), (Some(at(37)), Some(Due::Close)));
+    }
+
+    #[test]
+    fn a_connection_is_given_up_after_two_requests_without_a_word_between_them() {
+        let start = Instant::now();
+        let mut usage = Usage::begin(None, None, start);
+        usage.expired(1);
+        usage.heard(start);
+        usage.expired(1);
+        assert!(!usage.is_given_up());
+        usage.expired(1);
+        assert!(usage.is_given_up());
     }
 
     #[test]
