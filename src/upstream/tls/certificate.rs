@@ -120,4 +120,16 @@ mod tests {
         assert!((0..der.len()).all(|end| Certificate::parse(&der[..end]).is_none()));
         assert!(Certificate::parse(b"no certificate").is_none());
     }
+
+    #[test]
+    fn a_certificate_of_which_a_byte_is_changed_is_read_or_refused() {
+        let (der, _) = certificate((2031, 5, 7));
+        for (index, bit) in (0..der.len()).flat_map(|index| (0..8).map(move |bit| (index, bit))) {
+            let mut changed = der.clone();
+            changed[index] ^= 1 << bit;
+            if let Some(certificate) = Certificate::parse(&changed) {
+                assert!(certificate.public_key.len() < der.len());
+            }
+        }
+    }
 }
