@@ -10,7 +10,7 @@ use std::task::Poll;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
-use tokio::time::{Instant, Timeout, sleep_until, timeout};
+use tokio::time::{Instant, Timeout, sleep_until, timeout, timeout_at};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::super::config::HostConfig;
@@ -326,8 +326,10 @@ where
     async fn keys_for(&mut self, command: &mut Command) -> Result<Option<RequestKeys>, NotSent> {
         let rule = self.config.dialect.mac.as_ref().filter(|rule| rule.messages.contains(&command.purpose));
         let Some(rule) = rule else { return Ok(None) };
-        // Nothing else is done meanwhile, so the journal has no longer for it than a connection has.
-        let keys = timeout(self.config.connect_timeout(), self.keys.next(rule.algorithm)).await;
+        // Nothing else is done meanwhile, so the journal has no longer for it than a connection has, and what somebody
+        // waits for is not sent too late.
+        let deadline = command.send_by.unwrap_or_else(|| Instant::now() + self.config.connect_timeout());
+        let keys = timeout_at(deadline, self.keys.next(rule.algorithm)).await;
         let keys = keys.unwrap_or(Err(NotSent::KeyNotReserved))?;
         if let Some(serial_number) = &keys.serial_number {
             let (field, value) = self.config.dialect.key_serial_number(serial_number.as_bytes())?;

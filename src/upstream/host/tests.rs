@@ -8,12 +8,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::*;
+use crate::keys::InitialKey;
 use crate::terminal::Stan;
 use crate::upstream::authorisation::tests::request;
 use crate::upstream::config::tests::{acceptor, config};
 use crate::upstream::iso8583::{Framer, decode, encode};
 use crate::upstream::reversal::tests::reversal;
-use crate::upstream::{Decision, NetworkPurpose, OnReversal};
+use crate::upstream::{Decision, NetworkPurpose, OnReversal, Reserve};
 
 /// The host's ends of the connections that the link makes; `None` where it could not connect.
 struct Connections {
@@ -213,6 +214,38 @@ async fn a_sale_waits_no_longer_for_a_line_that_takes_nothing_than_for_a_connect
     assert!(start.elapsed() <= Duration::from_secs(5), "{:?}", start.elapsed());
     drop(end);
     full.into_iter().for_each(|reversal| reversal.abort());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_the_journal_does_not_write_down_in_time_is_not_used_and_the_link_goes_on() {
+    let (stream, mut end) = tokio::io::duplex(4096);
+    let settings = "address = 'localhost:8583'\n[dialect]\npreset = 'bcd'\nelements = { 63 = 'key_serial_number' }\n\
+                    mac = { algorithm = 'aes-cmac', key = 'dukpt' }";
+    let keys = MacKeys::Derived(InitialKey::aes(&[7; 16], &[1; 8]).unwrap());
+    let mut stream = Some(stream);
+    let host = Host::start_over(toml::from_str(settings).unwrap(), acceptor(), keys, move || {
+        std::future::ready(stream.take().ok_or_else(|| io::ErrorKind::ConnectionRefused.into()))
+    });
+    let (ledger, mut reservations) = mpsc::unbounded_channel();
+    host.derive_keys_after(0, ledger);
+    let start = Instant::now();
+    for error in [host.authorise(&request(1)).await.unwrap_err(), host.reverse(&reversal(1)).await.unwrap_err()] {
+        assert_eq!(error, NotSent::KeyNotReserved.into());
+    }
+    assert_eq!(start.elapsed(), 2 * host.config.connect_timeout());
+    // The journal works again; what it wrote too late is given away.
+    let write = async {
+        while let Some(Reserve { written, .. }) = reservations.recv().await {
+            let _ = written.send(());
+        }
+    };
+    let ask = async {
+        let sale = host.begin(&request(5));
+        let header = end.read_u16().await.unwrap();
+        assert!(header > 100, "it is sent");
+        drop(sale);
+    };
+    tokio::select! { () = write => {}, () = ask => {} }
 }
 
 #[tokio::test(start_paused = true)]
