@@ -99,6 +99,16 @@ fn sells(terminal: &mut Terminal, register: &Register) {
     register.reconcile(&terminal.acquirer.ledger());
 }
 
+/// Neither the key of the certificate nor this one is in the log, which says everything, or in the journal.
+fn keeps_secret(terminal: &Terminal, certificates: &Certificates, digits: &str) {
+    let pem = fs::read_to_string(&certificates.terminal.key).unwrap();
+    let written = [terminal.log().into_bytes(), fs::read(terminal.file("journal.db")).unwrap()].concat();
+    let written = String::from_utf8_lossy(&written).to_uppercase();
+    for secret in pem.lines().filter(|line| !line.starts_with("-----")).chain([digits]) {
+        assert!(!written.contains(&secret.to_uppercase()), "{secret} was written");
+    }
+}
+
 #[test]
 fn a_sale_over_tls_is_booked_and_the_link_tells_who_is_there() {
     let certificates = Certificates::new();
@@ -121,7 +131,8 @@ fn a_sale_over_tls_is_booked_and_the_link_tells_who_is_there() {
 #[test]
 fn what_goes_over_tls_has_macs_of_one_key_as_well() {
     let certificates = Certificates::new();
-    let key = key_file(certificates.folder.path(), "30313233343536373839414243444546");
+    let digits = "30313233343536373839414243444546";
+    let key = key_file(certificates.folder.path(), digits);
     for algorithm in ["retail-padding-2", "aes-cmac"] {
         let acquirer = certificates.acquirer(Macs::fixed(algorithm, *b"0123456789ABCDEF"));
         let dialect = format!(", mac = {{ algorithm = '{algorithm}', key = 'configured' }}");
@@ -137,6 +148,7 @@ fn what_goes_over_tls_has_macs_of_one_key_as_well() {
         let ledger = terminal.acquirer.ledger();
         assert_eq!(ledger.unauthenticated, 0, "{algorithm}");
         register.reconcile(&ledger);
+        keeps_secret(&terminal, &certificates, digits);
     }
 }
 
@@ -173,5 +185,6 @@ fn what_goes_over_tls_has_macs_of_derived_keys_as_well_and_no_power_cut_uses_one
         let ledger = terminal.acquirer.ledger_when(Duration::from_secs(10), settled);
         assert!(settled(&ledger), "{scheme}: {:?}", ledger.key_serial_numbers);
         assert_eq!(ledger.unauthenticated, 0, "{scheme}");
+        keeps_secret(&terminal, &certificates, initial_key);
     }
 }
