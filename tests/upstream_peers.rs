@@ -6,15 +6,18 @@
 
 #[path = "support/chip_data.rs"]
 mod chip_data;
+#[path = "support/python.rs"]
+mod python;
 #[path = "support/upstream.rs"]
 mod upstream;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write, stderr};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
+use python::python;
 use tender_sim::acquirer::{Acquirer, Rules, WireFormat};
 use tenderd::upstream::{
     AuthorisationRequest, Decision, Host, HostConfig, HostError, NetworkPurpose, NetworkRequest, NoAnswer, OnReversal,
@@ -23,23 +26,10 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use upstream::{acceptor, chip_sale, config, reversal, sale};
 
-/// The Python with the peers; without it, says why the test does nothing.
-fn python() -> Option<OsString> {
-    let python = std::env::var_os("TENDER_PYTHON");
-    if python.is_none() {
-        // Past the capture of the test harness, which hides what a test that passed has printed.
-        let _ =
-            writeln!(stderr(), "skipped: TENDER_PYTHON names no Python with tests/peers/requirements.txt installed");
-    }
-    python
-}
-
 /// Runs a script of `tests/peers` and returns what it prints.
 fn run(python: &OsString, script: &str, arguments: &[&str], input: &str) -> String {
-    let path = format!("{}/tests/peers/{script}", env!("CARGO_MANIFEST_DIR"));
-    let mut command = Command::new(python);
-    command.args(["-W", "ignore"]).arg(path).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("TENDER_PYTHON runs");
+    let mut command = python::script(python, script, arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("TENDER_PYTHON runs");
     child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("the script reads its input");
     let output = child.wait_with_output().expect("the script ends");
     assert!(output.status.success(), "{script} failed");

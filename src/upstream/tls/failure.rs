@@ -26,7 +26,10 @@ fn words(error: &Error) -> String {
 /// What is wrong with the host's certificate.
 fn certificate(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => "the host's certificate is signed by nobody whom `ca` names".to_owned(),
+        // The second is an authority of the same name with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the host's certificate is signed by nobody whom `ca` names".to_owned()
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "the host's certificate has expired; is this machine's clock right?".to_owned()
         }
@@ -55,6 +58,10 @@ fn refusal(alert: AlertDescription) -> String {
         | AlertDescription::UnknownCA
         | AlertDescription::DecryptError
         | AlertDescription::AccessDenied => format!("the host refuses this terminal's certificate ({alert:?})"),
+        // What TLS 1.2 says for the lack of a certificate too.
+        AlertDescription::HandshakeFailure => "the host breaks off the handshake (HandshakeFailure): it may want a \
+             certificate of this terminal, or a cipher suite that is not spoken here"
+            .to_owned(),
         AlertDescription::ProtocolVersion => "the host speaks no version of TLS that `min_version` allows".to_owned(),
         other => format!("the host breaks off the handshake ({other:?})"),
     }
