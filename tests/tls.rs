@@ -272,6 +272,57 @@ async fn a_host_behind_a_proxy_is_reached_through_a_tunnel() {
 }
 
 #[tokio::test]
+async fn a_host_is_reached_at_whichever_of_its_addresses_it_listens_as_itself() {
+    let certificates = Certificates::new();
+    let issued = certificates.bank.issue(HOST, NOW);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut streams = Vec::new();
+    let silent = peer(move |stream| streams.push(stream));
+    let impostor = acquirer(&certificates.stranger.issue_for(HOST, "impostor", NOW), None, None, "");
+    let host = acquirer(&issued, None, None, "");
+    let backups = [silent, impostor.address(), host.address()].map(|address| format!("'{address}'")).join(", ");
+    let tls =
+        settings(&trusting_bank(&certificates, "")).replace("connect_timeout_ms = 5000", "connect_timeout_ms = 2000");
+    let link = Host::start(config(nobody, &format!("backups = [{backups}]\n{tls}")), acceptor());
+    assert!(link.authorise(&sale(1, 1250)).await.unwrap().decision.is_approved());
+    assert_eq!(link.state().borrow().peer.clone().unwrap().address, Some(host.address()));
+
+    // The next connection begins there: the silent one would have its part of the time.
+    host.drop_lines();
+    let start = Instant::now();
+    assert!(link.authorise(&sale(2, 700)).await.unwrap().decision.is_approved());
+    assert!(start.elapsed() < Duration::from_millis(450), "{:?}", start.elapsed());
+
+    let gone = host.address();
+    drop(host);
+    link.state().wait_for(|state| state.peer.is_none()).await.unwrap();
+    let error = link.authorise(&sale(3, 100)).await.unwrap_err().to_string();
+    for reason in [
+        format!("not sent: can't connect to {nobody}: at none of its addresses: {gone}: Connection refused"),
+        format!("{nobody}: Connection refused"),
+        format!("{silent}: it takes longer than its part of connect_timeout_ms"),
+        format!("{}: the host's certificate is signed by nobody", impostor.address()),
+    ] {
+        assert!(error.contains(&reason), "{error} says not: {reason}");
+    }
+    assert!(impostor.ledger().entries.is_empty());
+}
+
+#[tokio::test]
+async fn an_address_at_which_nobody_answers_is_left_for_the_next() {
+    let mut streams = Vec::new();
+    let silent = peer(move |stream| streams.push(stream));
+    let host = Acquirer::start("127.0.0.1:0", WireFormat::named("bcd").unwrap(), Rules::parse("").unwrap()).unwrap();
+    let settings = settings("false").replace("response_timeout_ms = 1000", "response_timeout_ms = 100");
+    let link = Host::start(config(silent, &format!("backups = ['{}']\n{settings}", host.address())), acceptor());
+    assert!(link.authorise(&sale(1, 1250)).await.unwrap_err().is_reversal_needed());
+    assert_eq!(link.reverse(&reversal(&sale(1, 1250))).await, Err(NoAnswer::TimedOut.into()));
+    assert_eq!(link.reverse(&reversal(&sale(1, 1250))).await.unwrap().says, OnReversal::NotFound);
+    assert!(link.authorise(&sale(3, 700)).await.unwrap().decision.is_approved());
+    assert_eq!(host.ledger().total(), 700);
+}
+
+#[tokio::test]
 async fn a_silent_host_is_asked_whether_it_is_there_and_an_unused_connection_is_closed() {
     let certificates = Certificates::new();
     let issued = certificates.bank.issue(HOST, NOW);

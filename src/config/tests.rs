@@ -222,6 +222,7 @@ fn what_the_link_can_not_be_is_told_by_its_line_and_key() {
     let address = "address = \"127.0.0.1:8583\"";
     for (setting, message) in [
         ("tls = 'yes'", "tls: invalid type: string \"yes\", expected true, false, or a table"),
+        ("backups = ['backup']", "backups: `backup` is not of the form name:port"),
         ("proxy = 'proxy'", "proxy: `proxy` is not of the form name:port"),
         ("echo_every_s = 0", "echo_every_s: invalid value"),
         ("close_when_idle_s = 60\necho_every_s = 60", "echo_every_s: must be less than close_when_idle_s"),
@@ -238,6 +239,7 @@ fn a_live_terminal_sends_card_data_in_clear_only_where_somebody_has_said_so() {
         ("address = 'gateway.bank.example:8583'", true),
         ("address = '192.0.2.1:8583'", true),
         ("address = '127.0.0.1:8583'\nproxy = 'proxy.shop.example:3128'", true),
+        ("address = '127.0.0.1:8583'\nbackups = ['192.0.2.1:8583']", true),
         ("address = '127.0.0.1:8583'", false),
         ("address = 'localhost:8583'", false),
         ("address = 'gateway.bank.example:8583'\ntls = false", false),

@@ -26,6 +26,8 @@ use crate::terminal::{Acceptor, TransactionType};
 pub struct HostConfig {
     /// Where it listens.
     pub address: HostAddress,
+    /// Where else the same host listens, for when it can't be reached there.
+    pub backups: Vec<HostAddress>,
     /// How TLS is spoken with it; nothing where it is not.
     pub tls: Option<Tls>,
     /// The HTTP proxy through which it is reached; nothing where it is reached directly.
@@ -62,6 +64,8 @@ pub struct HostConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct HostSettings {
     address: Spanned<HostAddress>,
+    #[serde(default)]
+    backups: Vec<HostAddress>,
     #[serde(default)]
     tls: Option<TlsSettings>,
     #[serde(default)]
@@ -146,6 +150,7 @@ impl HostSettings {
         }
         Ok(HostConfig {
             address: self.address.into_inner(),
+            backups: self.backups,
             tls,
             proxy: self.proxy,
             dialect,
@@ -256,9 +261,14 @@ impl HostConfig {
         Duration::from_millis(wait_ms - less_ms as u64)
     }
 
+    /// All addresses of the host, in the order in which they are tried.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &HostAddress> {
+        std::iter::once(&self.address).chain(&self.backups)
+    }
+
     /// Whether the way to the host crosses no network.
     pub(crate) fn is_on_this_machine(&self) -> bool {
-        self.proxy.is_none() && self.address.is_loopback()
+        self.proxy.is_none() && self.addresses().all(HostAddress::is_loopback)
     }
 
     /// Whether the dialect has a message for a follow-up of this kind.

@@ -1,6 +1,7 @@
 //! How a connection to the host is made: TCP, a proxy where there is one, and TLS.
 
 use std::io::{self, ErrorKind, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
@@ -16,9 +17,17 @@ use super::super::config::HostConfig;
 use super::super::tls::{Identity, explain};
 use super::stream::Stream;
 
+/// A proxy's answer is no longer, bytes.
+const PROXY_ANSWER_MAX: usize = 4096;
+
 /// Makes connections to one host.
 pub(super) struct Connector {
-    address: HostAddress,
+    /// Where it listens, the preferred address first.
+    addresses: Vec<HostAddress>,
+    /// Which of them was reached last.
+    reached: AtomicUsize,
+    /// How long each may take, where there are several.
+    share: Duration,
     proxy: Option<HostAddress>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     keep_alive: Option<TcpKeepalive>,
@@ -30,9 +39,6 @@ impl Connector {
     /// How often the system asks before it takes a silent connection for lost, and how long it waits in between.
     const KEEP_ALIVE_PROBES: u32 = 3;
     const KEEP_ALIVE_PAUSE: Duration = Duration::from_secs(5);
-
-    /// A proxy's answer is no longer, bytes.
-    const PROXY_ANSWER_MAX: usize = 4096;
 
     /// The least time that a host has to refuse our certificate.
     const REFUSAL_MIN: Duration = Duration::from_millis(20);
@@ -46,7 +52,9 @@ impl Connector {
                 .with_retries(Self::KEEP_ALIVE_PROBES)
         });
         Connector {
-            address: config.address.clone(),
+            addresses: config.addresses().cloned().collect(),
+            reached: AtomicUsize::new(0),
+            share: config.connect_timeout() / (1 + config.backups.len() as u32),
             proxy: config.proxy.clone(),
             tls: tls.map(|tls| (tls.client_config(identity).into(), tls.server_name().clone())),
             keep_alive,
@@ -54,11 +62,35 @@ impl Connector {
         }
     }
 
-    /// Opens a connection that sends at once what it is given.
-    pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream + Send>> {
+    /// Opens a connection that sends at once what it is given: to the address that was reached last, or to the next that
+    /// can be. Where the last connection has failed, somebody may listen there who has nothing to say: the next goes first.
+    pub(super) async fn connect(&self, has_failed: bool) -> io::Result<Box<dyn Stream + Send>> {
+        let [address] = &*self.addresses else { return self.connect_to_any(has_failed).await };
+        self.connect_to(address).await
+    }
+
+    async fn connect_to_any(&self, has_failed: bool) -> io::Result<Box<dyn Stream + Send>> {
+        let begin = (self.reached.load(Ordering::Relaxed) + usize::from(has_failed)) % self.addresses.len();
+        let mut failures = Vec::new();
+        for index in (begin..self.addresses.len()).chain(0..begin) {
+            let address = &self.addresses[index];
+            let late =
+                |_| Err(io::Error::new(ErrorKind::TimedOut, "it takes longer than its part of connect_timeout_ms"));
+            match timeout(self.share, self.connect_to(address)).await.unwrap_or_else(late) {
+                Ok(stream) => {
+                    self.reached.store(index, Ordering::Relaxed);
+                    return Ok(stream);
+                }
+                Err(error) => failures.push(format!("{address}: {error}")),
+            }
+        }
+        Err(io::Error::other(format!("at none of its addresses: {}", failures.join("; "))))
+    }
+
+    async fn connect_to(&self, address: &HostAddress) -> io::Result<Box<dyn Stream + Send>> {
         let stream = match &self.proxy {
-            Some(proxy) => self.connect_by(proxy).await.map_err(|error| by_proxy(proxy, error))?,
-            None => TcpStream::connect(self.address.as_str()).await?,
+            Some(proxy) => connect_by(proxy, address).await.map_err(|error| by_proxy(proxy, error))?,
+            None => TcpStream::connect(address.as_str()).await?,
         };
         stream.set_nodelay(true)?;
         let socket = SockRef::from(&stream);
@@ -77,26 +109,25 @@ impl Connector {
         }
         Ok(Box::new(stream))
     }
+}
 
-    /// A tunnel through a proxy (RFC 9110, 9.3.6).
-    async fn connect_by(&self, proxy: &HostAddress) -> io::Result<TcpStream> {
-        let mut stream = TcpStream::connect(proxy.as_str()).await?;
-        let request = format!("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n", self.address);
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
-        // Byte by byte, so that nothing is taken of what the host says behind it.
-        while !answer.ends_with(b"\r\n\r\n") {
-            if answer.len() == Self::PROXY_ANSWER_MAX {
-                return Err(io::Error::other("what it answers is not HTTP"));
-            }
-            answer.push(stream.read_u8().await?);
+/// A tunnel to this address through a proxy (RFC 9110, 9.3.6).
+async fn connect_by(proxy: &HostAddress, address: &HostAddress) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(proxy.as_str()).await?;
+    let request = format!("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n", address);
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    // Byte by byte, so that nothing is taken of what the host says behind it.
+    while !answer.ends_with(b"\r\n\r\n") {
+        if answer.len() == PROXY_ANSWER_MAX {
+            return Err(io::Error::other("what it answers is not HTTP"));
         }
-        let answer = String::from_utf8_lossy(&answer);
-        let status = answer.lines().next().unwrap_or_default();
-        let is_open =
-            status.starts_with("HTTP/1.") && status.split(' ').nth(1).is_some_and(|code| code.starts_with('2'));
-        if is_open { Ok(stream) } else { Err(io::Error::other(format!("it answers `{status}`"))) }
+        answer.push(stream.read_u8().await?);
     }
+    let answer = String::from_utf8_lossy(&answer);
+    let status = answer.lines().next().unwrap_or_default();
+    let is_open = status.starts_with("HTTP/1.") && status.split(' ').nth(1).is_some_and(|code| code.starts_with('2'));
+    if is_open { Ok(stream) } else { Err(io::Error::other(format!("it answers `{status}`"))) }
 }
 
 fn by_proxy(proxy: &HostAddress, error: io::Error) -> io::Error {

@@ -101,11 +101,13 @@ impl Host {
     pub fn start_with(config: HostConfig, acceptor: CardAcceptor, inputs: impl Into<LinkInputs>) -> Self {
         let inputs = inputs.into();
         let connector = Arc::new(Connector::new(&config, inputs.identity.as_ref()));
+        let (tell, state) = watch::channel(LinkState::default());
+        let seen = state.clone();
         let connect = move || {
-            let connector = connector.clone();
-            async move { connector.connect().await }
+            let (connector, has_failed) = (connector.clone(), seen.borrow().failures > 0);
+            async move { connector.connect(has_failed).await }
         };
-        Self::start_over(config, acceptor, inputs, connect)
+        Self::start_telling(config, acceptor, inputs, connect, (tell, state))
     }
 
     /// Starts the link over whatever `connect` opens.
@@ -120,9 +122,23 @@ impl Host {
         F: Future<Output = io::Result<S>> + Send + 'static,
         C: FnMut() -> F + Send + 'static,
     {
-        let LinkInputs { mac_keys, jitter, .. } = inputs.into();
+        Self::start_telling(config, acceptor, inputs.into(), connect, watch::channel(LinkState::default()))
+    }
+
+    fn start_telling<S, F, C>(
+        config: HostConfig,
+        acceptor: CardAcceptor,
+        inputs: LinkInputs,
+        connect: C,
+        (tell, state): (watch::Sender<LinkState>, watch::Receiver<LinkState>),
+    ) -> Self
+    where
+        S: Stream + Send + 'static,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+        C: FnMut() -> F + Send + 'static,
+    {
+        let LinkInputs { mac_keys, jitter, .. } = inputs;
         let (orders, receiver) = mpsc::unbounded_channel();
-        let (tell, state) = watch::channel(LinkState::default());
         let initial_key_id = mac_keys.initial_key_id();
         let config = Arc::new(config);
         tokio::spawn(Link::new(config.clone(), mac_keys, jitter, connect, tell).run(receiver));
