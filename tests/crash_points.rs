@@ -20,8 +20,8 @@ use tenderd::journal::Journal;
 use tenderd::keys::{Generation, StorageKey};
 use tenderd::terminal::{
     Acceptor, Amount, Answer, CardRead, Context, Currency, Cvm, Delivery, Event, FinalResult, ForwardingQueue,
-    HostFailure, Input, Interruption, Life, Output, Outstanding, Record, Request, Rrn, SendFailure, Sending, Stan,
-    StanCounter, TapData, TapOutcome, Token, Transaction, TransactionType,
+    HostFailure, Input, Interruption, Life, OnlineMode, Output, Outstanding, Record, Request, Rrn, SendFailure,
+    Sending, Stan, StanCounter, TapData, TapOutcome, Token, Transaction, TransactionType,
 };
 
 use random::Random;
@@ -380,6 +380,7 @@ fn request(token: &Token, accept_partial: bool) -> Request {
         reader: None,
         reference: None,
         accept_partial,
+        online: OnlineMode::default(),
     }
 }
 

@@ -14,7 +14,9 @@ use tenderd::config::{Config, EXAMPLE};
 use tenderd::journal::Journal;
 use tenderd::reader::Clock;
 use tenderd::reader::simulated::{SimulatedCard, SimulatedReader};
-use tenderd::terminal::{Currency, Engine, FinalResult, Inputs, Request, Terminal, TransactionType, TransactionView};
+use tenderd::terminal::{
+    Currency, Engine, FinalResult, Inputs, OnlineMode, Request, Terminal, TransactionType, TransactionView,
+};
 use tenderd::upstream::Host;
 use tokio::sync::mpsc;
 
@@ -102,6 +104,7 @@ impl Shop {
             reader: None,
             reference: None,
             accept_partial: false,
+            online: OnlineMode::default(),
         };
         self.terminal.create(request).await.unwrap();
     }

@@ -8,7 +8,9 @@ use zbus::{OwnedVariant, Variant};
 use super::Error;
 use crate::receipt::Recipient;
 use crate::receipt::text::Columns;
-use crate::terminal::{self, Currency, Fault, FollowUp, MoneyError, Request, RequestError, Token, TransactionType};
+use crate::terminal::{
+    self, Currency, Fault, FollowUp, MoneyError, OnlineMode, Request, RequestError, Token, TransactionType,
+};
 
 /// The options of one call. Each is taken once; what is left over at the end is an error, since a
 /// misspelt key must not be taken for a missing one.
@@ -120,10 +122,19 @@ impl Options {
             reader: self.string("reader")?,
             reference: self.string("reference")?,
             accept_partial: self.boolean("accept_partial")?.unwrap_or(false),
+            online: self.online()?,
         };
         self.finish()?;
         request.validate().map_err(|error: RequestError| Fault::from(error))?;
         Ok(Asked::New(request))
+    }
+
+    fn online(&mut self) -> Result<OnlineMode, Error> {
+        let Some(name) = self.string("online")? else { return Ok(OnlineMode::default()) };
+        OnlineMode::from_name(&name).ok_or_else(|| {
+            let names = OnlineMode::ALL.map(|(_, name)| name).join(", ");
+            Error::invalid_argument(format!("`online` is `{name}`, which is none of {names}"))
+        })
     }
 
     fn follow_up(mut self, token: Token, kind: TransactionType, original: Token) -> Result<FollowUp, Error> {

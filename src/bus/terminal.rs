@@ -61,11 +61,12 @@ impl Terminal1 {
     /// Keys: `token` (s, required: 1 to 64 of A-Z a-z 0-9 _ - .), `amount` (minor units as any
     /// integer type, or a decimal as s; required), `currency` (s, ISO 4217; required), `type` (s:
     /// `purchase`, `cash_advance`, `cashback`, `refund`, `void`), `amount_other` (the cash in a cashback),
-    /// `reader` (s: a reader's name), `reference` (s: your own words), `accept_partial` (b).
+    /// `reader` (s: a reader's name), `reference` (s: your own words), `accept_partial` (b), `online` (s:
+    /// `prefer_online`, `require_online` or `force_offline`).
     ///
     /// With `original` (s: the token of an approved transaction), a `refund` gives money back and a `void` undoes the
     /// whole before it is settled, without a card. Then `amount` and `currency` may be left out: all that is left is
-    /// meant; and `amount_other`, `reader` and `accept_partial` have no place. However many refunds there are, they never
+    /// meant; and `amount_other`, `reader`, `accept_partial` and `online` have no place. However many refunds there are, they never
     /// come to more than the original: `MoreThanIsLeft`.
     ///
     /// Calling again with the same token and the same values gives the same object and starts

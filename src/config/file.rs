@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::Mode;
 use super::acquirer_keys::DukptScheme;
-use super::offline::Offline;
+use super::offline;
 use crate::upstream::HostSettings;
 
 #[derive(Debug, Deserialize)]
@@ -20,7 +20,7 @@ pub(super) struct File {
     pub(super) host: Spanned<HostSettings>,
     pub(super) journal: Journal,
     #[serde(default)]
-    pub(super) offline: Offline,
+    pub(super) offline: offline::Settings,
     pub(super) readers: Spanned<Readers>,
     pub(super) keys: Keys,
     #[serde(rename = "scheme")]

@@ -248,6 +248,7 @@ impl Config {
                 applications.push(application);
             }
         }
+        let offline = Offline::check(source, &file.offline, currency, &scheme_names)?;
         let mut profile = Profile::new(data, ca_keys, revoked, applications);
         profile.point_of_interaction = point_of_interaction;
         let acceptor = Acceptor { terminal_id: terminal_id.clone(), merchant_id };
@@ -281,7 +282,7 @@ impl Config {
                 storage_key_age: days(source, file.journal.storage_key_days.as_ref(), STORAGE_KEY_DAYS)?,
                 card_data_age: days(source, file.journal.card_data_days.as_ref(), CARD_DATA_DAYS)?,
             },
-            offline: file.offline,
+            offline,
             readers: {
                 let readers = file.readers.into_inner();
                 Readers {
@@ -299,6 +300,19 @@ impl Config {
     /// By which names the acquirer knows this terminal.
     pub fn acceptor(&self) -> Acceptor {
         self.card_acceptor.identity.clone()
+    }
+
+    /// The names of the schemes; one is there for each of its applications.
+    pub fn schemes(&self) -> impl Iterator<Item = &str> {
+        self.scheme_names.iter().map(String::as_str)
+    }
+
+    /// What the kernels need for a transaction that may be approved offline with cards of these schemes alone.
+    pub fn profile_where_offline(&self, may_be_offline: impl Fn(&str) -> bool) -> Arc<Profile> {
+        if self.schemes().all(&may_be_offline) {
+            return Arc::clone(&self.profile);
+        }
+        Arc::new(self.profile.online_for(|index| !may_be_offline(&self.scheme_names[index])))
     }
 
     /// The name of the scheme whose application has this DF name.

@@ -110,6 +110,25 @@ fn an_error_names_file_line_and_key() {
     }
 }
 
+#[test]
+fn a_limit_of_offline_approvals_is_for_a_scheme_or_for_all() {
+    let limits = |lines: &str| read("[readers]", &format!("{lines}\n[readers]")).map(|config| config.offline.limits);
+    let found = limits("[[offline.limit]]\nscheme = \"Visa\"\namount = \"50.00\"\n[[offline.limit]]\nage_hours = 24");
+    let found = found.unwrap();
+    assert_eq!((found[0].scheme.as_deref(), found[0].amount), (Some("Visa"), Some(Amount::from(5000))));
+    assert_eq!((found[1].scheme.as_deref(), found[1].age), (None, Some(jiff::SignedDuration::from_hours(24))));
+    for (lines, message) in [
+        ("count = 3\nscheme = \"Visum\"", "offline.limit.scheme: there is no [[scheme]] of the name `Visum`"),
+        ("sum = \"5.001\"", "offline.limit.sum: "),
+        ("count = 3\ncurrency = \"USD\"", "offline.limit.currency: this terminal takes EUR, not USD"),
+        ("scheme = \"Visa\"", "offline.limit: limits nothing"),
+        ("cout = 3", "offline.limit.cout: unknown field"),
+    ] {
+        let error = limits(&format!("[[offline.limit]]\n{lines}")).unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
 /// Kernel 3 of the example, which is the first of its schemes, with these lines behind its own.
 fn kernel_3(lines: &str) -> Result<Arc<c3::Configuration>, String> {
     let config = read("# zero_amount = true\n", &format!("{lines}\n"))?;

@@ -7,7 +7,7 @@ use zbus::Variant;
 
 use super::client::{BusArgs, Client, Options};
 use super::{Failure, Output, outcome, watch};
-use crate::terminal::{Currency, MoneyError, Token, TransactionType};
+use crate::terminal::{Currency, MoneyError, OnlineMode, Token, TransactionType};
 
 /// Arguments of `tenderctl sale`.
 #[derive(Debug, clap::Args)]
@@ -54,10 +54,18 @@ pub struct Args {
     /// Take an approval for less than the amount, instead of reversing it
     #[arg(long)]
     accept_partial: bool,
+
+    /// Whether the bank is asked: require_online never takes the card's word alone, force_offline never asks
+    #[arg(long, value_name = "MODE", default_value = "prefer_online", value_parser = online_mode())]
+    online: String,
 }
 
 fn transaction_type() -> clap::builder::PossibleValuesParser {
     TransactionType::names_with_card().collect::<Vec<_>>().into()
+}
+
+fn online_mode() -> clap::builder::PossibleValuesParser {
+    OnlineMode::ALL.map(|(_, name)| name).into()
 }
 
 /// Takes the payment.
@@ -80,6 +88,7 @@ fn options<'a>(args: &'a Args, token: &'a Token) -> Result<Options<'a>, MoneyErr
         ("currency", args.currency.alpha().into()),
         ("type", args.kind.as_str().into()),
         ("accept_partial", args.accept_partial.into()),
+        ("online", args.online.as_str().into()),
     ]
     .into();
     if let Some(cash) = &args.cash {

@@ -53,6 +53,12 @@ pub enum Reason {
     DeclinedOffline,
     /// The issuer had to be asked, and no request could be sent.
     UnableToGoOnline,
+    /// Card and terminal approved, and the caller wanted the issuer to decide.
+    OnlineRequired,
+    /// The issuer had to be asked, and the caller wanted that nobody is.
+    OfflineNotPossible,
+    /// Card and terminal approved, and the limits of what the acquirer has not heard of yet admit no more.
+    OfflineLimitReached,
     /// The caller cancelled.
     CancelledByCaller,
     /// No card was presented in time.
@@ -81,6 +87,9 @@ const REASONS: &[(Reason, FinalResult, &str, Retry, &str)] = &[
     (Reason::DeclinedOnline, FinalResult::Declined, "DeclinedOnline", Retry::NewToken, "declined by the issuer; ask for another card"),
     (Reason::DeclinedOffline, FinalResult::Declined, "DeclinedOffline", Retry::NewToken, "declined by the card or this terminal; ask for another card"),
     (Reason::UnableToGoOnline, FinalResult::Declined, "UnableToGoOnline", Retry::AfterOperator, "the acquirer can't be reached; check the host link"),
+    (Reason::OnlineRequired, FinalResult::Declined, "OnlineRequired", Retry::NewToken, "the issuer was to decide, and this card does not ask it; ask for another card"),
+    (Reason::OfflineNotPossible, FinalResult::Declined, "OfflineNotPossible", Retry::NewToken, "this card can't be approved offline; nothing was sent, sell again online or ask for another card"),
+    (Reason::OfflineLimitReached, FinalResult::Declined, "OfflineLimitReached", Retry::AfterOperator, "no more can be approved offline until the acquirer has taken what is queued; check the host link"),
     (Reason::CancelledByCaller, FinalResult::Cancelled, "Cancelled", Retry::NewToken, "cancelled"),
     (Reason::NoCard, FinalResult::TimedOut, "NoCard", Retry::NewToken, "no card was presented in time"),
     (Reason::TryAnotherInterface, FinalResult::OtherInterface, "TryAnotherInterface", Retry::NewToken, "this card must be inserted or swiped, or take another card"),

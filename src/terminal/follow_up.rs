@@ -7,7 +7,7 @@
 use emv::fields::Amount;
 
 use super::money::Currency;
-use super::request::{Request, RequestError, TransactionType, validate_reference};
+use super::request::{OnlineMode, Request, RequestError, TransactionType, validate_reference};
 use super::token::Token;
 use super::transaction::{Phase, Transaction};
 use super::{FinalResult, TokenReused};
@@ -155,6 +155,7 @@ impl FollowUp {
             reader: None,
             reference: self.reference.clone(),
             accept_partial: false,
+            online: OnlineMode::default(),
         })
     }
 

@@ -49,6 +49,8 @@ pub enum Input {
     CardSeen,
     /// The kernel ended.
     CardRead(Box<CardRead>),
+    /// The kernel ended with an offline approval that the limits of the queue don't admit.
+    LimitReached(Box<CardRead>),
     /// The acquirer answered the request.
     HostAnswered(Answer),
     /// The acquirer did not answer the request.
@@ -214,7 +216,8 @@ impl Life {
         match input {
             Input::ReaderArmed { reader } => self.reader_armed(reader, context.now),
             Input::CardSeen => self.card_seen(context.now),
-            Input::CardRead(card_read) => self.card_read(card_read, context),
+            Input::CardRead(card_read) => self.card_read(card_read, None, context),
+            Input::LimitReached(card_read) => self.card_read(card_read, Some(Reason::OfflineLimitReached), context),
             Input::Deadline => self.deadline(context.now),
             Input::ReaderFailed => self.reader_failed(context.now),
             Input::HostAnswered(answer) => self.host_answered(answer, context),

@@ -42,12 +42,12 @@ pub use event::{
 };
 pub use fault::{Fault, Retry};
 pub use follow_up::{FollowUp, FollowUpError};
-pub use forwarding::{Delivery, Fate, ForwardingQueue, Outstanding, Sending};
+pub use forwarding::{Delivery, Fate, ForwardingQueue, OfflineLimit, Outstanding, Prospect, Sending, Total};
 pub use handle::{Status, Terminal};
 pub use hex::{Hex, HexError};
 pub use life::{Context, HostFailure, Input, Life, Output, Untimely};
 pub use money::{Currency, MoneyError, amount};
-pub use request::{Request, RequestError, TransactionType};
+pub use request::{OnlineMode, Request, RequestError, TransactionType};
 pub use token::{Token, TokenError};
 pub use trace_number::{Rrn, RrnError, Stan, StanCounter, StanError};
 pub use transaction::{Ending, Exposure, Impossible, Phase, TokenReused, Transaction};

@@ -4,6 +4,8 @@ use emv::fields::{Amount, Pan};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::ending::Reason;
+use super::event::TapOutcome;
 use super::minor_units;
 use super::money::Currency;
 use super::token::Token;
@@ -62,6 +64,47 @@ impl TransactionType {
     }
 }
 
+/// Whether the acquirer is asked, as far as the caller decides that. What a card may approve alone is the issuer's to say,
+/// and no mode makes one approve that would not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnlineMode {
+    /// `prefer_online`: as floor limits, action codes and the card say.
+    #[default]
+    PreferOnline,
+    /// `require_online`: the issuer decides, or nobody approves.
+    RequireOnline,
+    /// `force_offline`: card and terminal decide, and the acquirer is not asked.
+    ForceOffline,
+}
+
+impl OnlineMode {
+    /// All modes, with their stable names.
+    pub const ALL: [(OnlineMode, &'static str); 3] = [
+        (OnlineMode::PreferOnline, "prefer_online"),
+        (OnlineMode::RequireOnline, "require_online"),
+        (OnlineMode::ForceOffline, "force_offline"),
+    ];
+
+    /// The mode with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(mode, _)| mode)
+    }
+
+    /// Why a transaction of this mode does not go where the Outcome says, if so.
+    pub fn refuses(self, outcome: TapOutcome) -> Option<Reason> {
+        match (self, outcome) {
+            (OnlineMode::RequireOnline, TapOutcome::Approved) => Some(Reason::OnlineRequired),
+            (OnlineMode::ForceOffline, TapOutcome::OnlineRequest) => Some(Reason::OfflineNotPossible),
+            _ => None,
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One transaction as its caller wants it. Two requests with the same token must be equal in
 /// everything else as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +134,9 @@ pub struct Request {
     /// Whether an approval for less than the amount is welcome. If not, one is reversed.
     #[serde(default)]
     pub accept_partial: bool,
+    /// Whether the acquirer is to be asked.
+    #[serde(default, skip_serializing_if = "OnlineMode::is_default")]
+    pub online: OnlineMode,
 }
 
 /// Why a request was refused.
@@ -116,6 +162,11 @@ pub enum RequestError {
 impl Request {
     /// The most characters of a reference.
     pub const REFERENCE_MAX_LENGTH: usize = 80;
+
+    /// Why its transaction does not go where this Outcome says, if so.
+    pub fn refuses(&self, outcome: Option<TapOutcome>) -> Option<Reason> {
+        outcome.and_then(|outcome| self.online.refuses(outcome))
+    }
 
     /// Checks what the types alone can't: that amounts fit the kind, and that the reference can be
     /// stored and printed.
@@ -158,6 +209,7 @@ mod tests {
             reader: None,
             reference: None,
             accept_partial: false,
+            online: OnlineMode::default(),
         }
     }
 

@@ -24,6 +24,7 @@ pub(crate) fn purchase(token: &str) -> Request {
         reader: None,
         reference: None,
         accept_partial: false,
+        online: OnlineMode::default(),
     }
 }
 

@@ -248,7 +248,9 @@ impl Transaction {
 
     /// Whether there is something to ask the acquirer, and it was not asked.
     fn may_go_online(&self) -> bool {
-        let after_tap = self.phase == Phase::CardRead && self.outcome() == Some(TapOutcome::OnlineRequest);
+        let is_wanted =
+            self.outcome() == Some(TapOutcome::OnlineRequest) && self.request.refuses(self.outcome()).is_none();
+        let after_tap = self.phase == Phase::CardRead && is_wanted;
         let after_original = self.phase == Phase::Created && self.original.is_some();
         self.online_request.is_none() && (after_tap || after_original)
     }
@@ -278,11 +280,15 @@ impl Transaction {
         let without_card = self.phase == Phase::Created && !self.is_follow_up();
         match reason {
             Reason::ApprovedOnline => self.exposure() == Exposure::Open && self.is_approved_online(),
-            Reason::ApprovedOffline => outcome == Some(TapOutcome::Approved),
+            Reason::ApprovedOffline => outcome == Some(TapOutcome::Approved) && self.request.refuses(outcome).is_none(),
             Reason::DeclinedOnline => self.answer.as_ref().is_some_and(|answer| !answer.approved),
             Reason::DeclinedOffline => outcome == Some(TapOutcome::Declined),
             Reason::TryAnotherInterface => without_card || outcome == Some(TapOutcome::TryAnotherInterface),
             Reason::EndApplication => without_card || outcome == Some(TapOutcome::EndApplication),
+            Reason::OnlineRequired | Reason::OfflineNotPossible => {
+                self.request.refuses(outcome) == Some(reason) && self.online_request.is_none()
+            }
+            Reason::OfflineLimitReached => outcome == Some(TapOutcome::Approved) && self.online_request.is_none(),
             // The host link knows that nothing was sent.
             Reason::UnableToGoOnline => {
                 self.online_request.is_some() && self.answer.is_none() && self.reversal.is_none()

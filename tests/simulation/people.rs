@@ -6,7 +6,7 @@ use std::time::Duration;
 use emv::fields::Amount;
 use tender_sim::card::Card;
 use tenderd::reader::simulated::{FieldOfReader, SimulatedCard};
-use tenderd::terminal::{Currency, FollowUp, Request, Terminal, Token, TransactionType, TransactionView};
+use tenderd::terminal::{Currency, FollowUp, OnlineMode, Request, Terminal, Token, TransactionType, TransactionView};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -39,6 +39,7 @@ fn request_of(view: &TransactionView) -> Request {
         reader: None,
         reference: None,
         accept_partial: false,
+        online: OnlineMode::default(),
     }
 }
 
@@ -70,6 +71,7 @@ impl Register {
                 reader: None,
                 reference: None,
                 accept_partial: self.random.percent(30),
+                online: OnlineMode::default(),
             };
             self.carry_through(&request).await;
             if self.random.percent(40) {

@@ -103,6 +103,14 @@ pub struct Combination {
     pub limits: Limits,
 }
 
+impl Combination {
+    /// The same, with a floor limit of zero.
+    pub(super) fn online(mut self) -> Self {
+        self.limits.contactless_floor_limit = Some(Amount::ZERO);
+        self
+    }
+}
+
 /// Entry Point configuration data of a combination (EMV Contactless Book A, 5.3.1). Every limit may
 /// be absent, which is not the same as zero.
 //= A 5.6.5

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use emv::fields::Date;
-use emv::kernel::{Decision, Event, Outcome, Transaction as TapTransaction};
+use emv::kernel::{Decision, Event, MessageId, Outcome, Status, Transaction as TapTransaction, UiRequest};
 use emv::tap::{Autorun, Input as TapInput, Tap};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::driver::{self, Next, Pause, Progress, Seat};
-use super::super::{Input, Phase, Request, Token, tap_result};
+use super::super::{Input, Phase, Reason, Request, Token, tap_result};
 use super::{Engine, Message, torn};
 
 /// How long to wait before a card is tried again. One that lies in the field and does not work would otherwise be
@@ -21,9 +21,10 @@ impl Engine {
     pub(super) fn start_tap(&mut self, token: &Token) {
         let numbers = self.unpredictable_numbers();
         let request = self.open[token].transaction().request().clone();
+        let profile = self.profile_for_tap(&request);
         self.sequence_counter = self.sequence_counter.wrapping_add(1);
         let transaction = tap_transaction(&request, self.sequence_counter, (self.inputs.now)(), &self.config);
-        let tap = Tap::new(self.config.profile.clone(), transaction, numbers, Autorun::No);
+        let tap = Tap::new(profile, transaction, numbers, Autorun::No);
         let tap = tap.with_torn_log(self.torn_log.clone()).with_mag_stripe_failures(self.mag_stripe_failures);
         self.continue_tap(token, Box::new(tap));
     }
@@ -190,6 +191,7 @@ impl Engine {
         let scheme = records.df_name().and_then(|aid| self.config.scheme_of(aid));
         let seal = |bytes: &[u8]| self.storage_keys.seal(token.as_str(), bytes);
         let card_read = tap_result::card_read(&outcome, &records, scheme, seal);
+        let refusal = self.refuses(token, card_read.outcome, card_read.scheme.as_deref());
         if let Some(open) = self.open.get_mut(token) {
             let transaction = open.transaction();
             let waits = matches!(transaction.phase(), Phase::Created | Phase::Armed);
@@ -198,11 +200,21 @@ impl Engine {
                 tracing::error!(token = token.as_str(), "a tap ended that nobody waited for: a bug");
                 return self.feed(token, Input::InternalError);
             }
-            open.shows_once_written = outcome.ui_on_outcome.clone();
+            open.shows_once_written = match refusal {
+                Some(_) => Some(UiRequest::new(MessageId::NotAuthorised, Status::CardReadSuccessfully)),
+                None => outcome.ui_on_outcome.clone(),
+            };
             open.outcome = Some(outcome);
             open.records = records;
         }
-        self.feed(token, Input::CardRead(Box::new(card_read)));
+        let card_read = Box::new(card_read);
+        self.feed(
+            token,
+            match refusal {
+                Some(Reason::OfflineLimitReached) => Input::LimitReached(card_read),
+                _ => Input::CardRead(card_read),
+            },
+        );
     }
 }
 

@@ -9,6 +9,7 @@ mod answering;
 mod card;
 mod forwarding;
 mod host;
+mod offline;
 mod readers;
 mod recovery;
 mod stations;
@@ -38,8 +39,8 @@ use super::handle::{Call, Reply, Status, Terminal};
 use super::tap_result::TapRecords;
 use super::view::{Change, TransactionView};
 use super::{
-    Acceptor, Context, ForwardingQueue, Input, Interruption, Life, Output, Outstanding, Phase, Reason, Record,
-    StanCounter, TerminalEvent, Token, Transaction,
+    Acceptor, Context, ForwardingQueue, Input, Interruption, Life, Output, Outstanding, Phase, Prospect, Reason,
+    Record, StanCounter, TerminalEvent, Token, Transaction,
 };
 use crate::config::Config;
 use crate::journal::{Journal, JournalError};
@@ -146,6 +147,8 @@ pub struct Engine {
     interrupted: BTreeMap<Token, Interrupted>,
     /// What the acquirer has not taken yet.
     queue: ForwardingQueue,
+    /// Offline approvals that may come of taps that are under way.
+    prospects: BTreeMap<Token, Prospect>,
     /// The journal failed, and will be tried again.
     journal_retry_is_due: bool,
     stations: Stations,
@@ -225,6 +228,7 @@ impl Engine {
             open: BTreeMap::new(),
             interrupted: BTreeMap::new(),
             queue: ForwardingQueue::new(config.offline.in_flight),
+            prospects: BTreeMap::new(),
             journal_retry_is_due: false,
             sequence_counter: journal.transaction_count()?,
             config,

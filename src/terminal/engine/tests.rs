@@ -23,22 +23,29 @@ struct Bench {
     clock_panics: Arc<AtomicBool>,
     /// How many days have gone by.
     days: Arc<AtomicI64>,
+    /// What its configuration ends with.
+    lines: &'static str,
     folder: TempDir,
 }
 
 impl Bench {
     fn new() -> Self {
-        Self::on(tempfile::tempdir().unwrap())
+        Self::configured("")
+    }
+
+    /// With these lines at the end of its configuration.
+    fn configured(lines: &'static str) -> Self {
+        Self::on(tempfile::tempdir().unwrap(), lines)
     }
 
     /// The next life, on the same journal.
     fn restart(self) -> Self {
-        let Bench { engine, folder, .. } = self;
+        let Bench { engine, folder, lines, .. } = self;
         drop(engine);
-        Self::on(folder)
+        Self::on(folder, lines)
     }
 
-    fn on(folder: TempDir) -> Self {
+    fn on(folder: TempDir, lines: &'static str) -> Self {
         let path = folder.path().join("tenderd.toml");
         let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/sim/keys/test-ca.toml");
         let text = crate::config::EXAMPLE
@@ -46,7 +53,7 @@ impl Bench {
             .replace("/var/lib/tenderd", folder.path().to_str().unwrap())
             .replace("floor_limit = \"0.00\"", "floor_limit = \"25.00\"");
         let second_scheme = text.rfind("[[scheme]]").unwrap();
-        std::fs::write(&path, &text[..second_scheme]).unwrap();
+        std::fs::write(&path, format!("{}{lines}", &text[..second_scheme])).unwrap();
         let config = Arc::new(Config::load(&path).unwrap());
         let host = Host::start(config.host.clone(), config.card_acceptor.clone());
         let (events, readers) = mpsc::unbounded_channel();
@@ -60,7 +67,7 @@ impl Bench {
         };
         let inputs = Inputs { readers, clock: Clock::start(), randomness: Box::new(|| [7; 32]), now: Box::new(now) };
         let (engine, _terminal) = Engine::start(config, host, inputs, changes_in).unwrap();
-        Bench { engine, changes, events, clock_panics, days, folder }
+        Bench { engine, changes, events, clock_panics, days, lines, folder }
     }
 
     /// Lets SQL change what the journal takes.
@@ -301,6 +308,58 @@ async fn a_terminal_starts_on_a_journal_that_can_not_be_written_and_waits_until_
     let (view, _) = bench.until_done("t1").await;
     assert_eq!((view.result, view.error.unwrap().name), (Some(FinalResult::Aborted), "Restarted"));
     assert_eq!(bench.create(purchase("t2")).unwrap().state, Phase::Created);
+}
+
+fn error_name(view: &TransactionView) -> Option<&str> {
+    view.error.as_ref().map(|fault| fault.name)
+}
+
+#[tokio::test]
+async fn what_is_under_way_counts_and_where_no_more_is_admitted_the_card_goes_online() {
+    let mut bench = Bench::configured("[[offline.limit]]\nscheme = \"Visa\"\ncount = 1\n");
+    bench.create(purchase("t1")).unwrap();
+    bench.create(purchase("t2")).unwrap();
+    let _reader = bench.reader("visa-offline-fdda");
+    bench.until_done("t2").await;
+    assert_eq!(bench.find("t1").result, Some(FinalResult::Approved));
+    let second = bench.find("t2");
+    assert_eq!((second.result, error_name(&second)), (Some(FinalResult::Declined), Some("UnableToGoOnline")));
+
+    let answer = AdviceAnswer { response_code: ResponseCode::new(b"00").unwrap(), says: OnReversal::Settles };
+    bench.engine.forwarded(vec![Forwarded { token: "t1".parse().unwrap(), answer: Ok(answer) }]);
+    bench.create(purchase("t3")).unwrap();
+    assert_eq!(bench.until_done("t3").await.0.result, Some(FinalResult::Approved));
+}
+
+#[tokio::test]
+async fn an_approval_for_which_there_is_no_room_any_more_is_not_accepted_nor_shown() {
+    let mut bench = Bench::configured("[[offline.limit]]\nsum = \"20.00\"\n");
+    bench.create(purchase("t1")).unwrap();
+    let joined = Outstanding {
+        token: "t0".parse().unwrap(),
+        kind: TransactionType::Purchase,
+        stan: crate::terminal::Stan::try_from(7).unwrap(),
+        since: at(0),
+        amount: Amount::from(1000),
+        currency: bench.engine.config.currency,
+        scheme: None,
+        refusal: None,
+    };
+    bench.engine.queue.push(joined, false);
+    let _reader = bench.reader("visa-offline-fdda");
+    let (view, told) = bench.until_done("t1").await;
+    assert_eq!((view.result, error_name(&view)), (Some(FinalResult::Declined), Some("OfflineLimitReached")));
+    let customer = |change: &Change| transaction(change, "t1").map(|view| view.customer.clone());
+    assert!(!told.iter().filter_map(customer).any(|text| text.contains("Approved")), "{told:#?}");
+}
+
+#[tokio::test]
+async fn a_sale_that_requires_the_issuer_has_the_card_ask_for_it() {
+    let mut bench = Bench::new();
+    let _reader = bench.reader("visa-offline-fdda");
+    bench.create(Request { online: crate::terminal::OnlineMode::RequireOnline, ..purchase("t1") }).unwrap();
+    let (view, _) = bench.until_done("t1").await;
+    assert_eq!(error_name(&view), Some("UnableToGoOnline"));
 }
 
 #[tokio::test]

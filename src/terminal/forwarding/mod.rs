@@ -19,13 +19,18 @@
 //! - An item is the same message each time it is sent, under the same numbers; once it may have arrived it is a repeat.
 //! - What the acquirer refuses is kept, shown, and sent again at a slow pace, until it is taken or somebody has settled it.
 
+mod limit;
 mod outstanding;
+mod total;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
+pub use limit::{OfflineLimit, Prospect};
 pub use outstanding::Outstanding;
+pub use total::Total;
+use total::Totals;
 
 use super::event::SendFailure;
 use super::token::Token;
@@ -37,6 +42,7 @@ pub struct ForwardingQueue {
     window: NonZero<usize>,
     items: BTreeMap<Place, Item>,
     places: HashMap<Token, Place>,
+    totals: Totals,
     /// What may be sent.
     ready: BTreeSet<Place>,
     /// What was sent and not taken, by when it may be sent again.
@@ -142,6 +148,7 @@ impl ForwardingQueue {
             window,
             items: BTreeMap::new(),
             places: HashMap::new(),
+            totals: Totals::default(),
             ready: BTreeSet::new(),
             deferred: BTreeSet::new(),
             in_flight: 0,
@@ -166,6 +173,7 @@ impl ForwardingQueue {
         let place = self.last_place;
         self.places.insert(outstanding.token.clone(), place);
         self.ready.insert(place);
+        self.totals.add(place, &outstanding);
         let item = Item { outstanding, is_repeat, state: State::Ready, unanswered: 0, refusals: 0 };
         self.items.insert(place, item);
     }
@@ -261,7 +269,9 @@ impl ForwardingQueue {
         self.set(place, State::Ready);
         self.ready.remove(&place);
         self.places.remove(token);
-        self.items.remove(&place);
+        if let Some(item) = self.items.remove(&place) {
+            self.totals.subtract(place, &item.outstanding);
+        }
     }
 
     /// Where an item stands; nothing where it is not here.
@@ -272,6 +282,11 @@ impl ForwardingQueue {
     /// What there is, oldest first, and where it stands.
     pub fn iter(&self) -> impl Iterator<Item = (&Outstanding, Fate)> {
         self.items.values().map(|item| (&item.outstanding, item.fate()))
+    }
+
+    /// How much there is of each scheme in each currency.
+    pub fn totals(&self) -> impl Iterator<Item = Total> {
+        self.totals.iter()
     }
 
     /// How many there are.

@@ -22,7 +22,13 @@ impl Life {
         Ok(())
     }
 
-    pub(super) fn card_read(&mut self, card_read: Box<CardRead>, context: Context<'_>) -> Result<(), Untimely> {
+    /// The kernel has ended; `refusal` says why its outcome is not taken, where it is not.
+    pub(super) fn card_read(
+        &mut self,
+        card_read: Box<CardRead>,
+        refusal: Option<Reason>,
+        context: Context<'_>,
+    ) -> Result<(), Untimely> {
         let outcome = card_read.outcome;
         self.expect(self.transaction.admits_end_of_tap(outcome), "the end of a tap")?;
         let second_tap = self.transaction.awaits_second_tap();
@@ -32,10 +38,12 @@ impl Life {
             self.push(Output::Disarm);
             self.publish();
         }
-        if second_tap {
-            self.second_tap_ended(outcome, context)
-        } else {
-            self.first_tap_ended(outcome, context)
+        // A cryptogram that the acquirer never gets moves no money.
+        let refusal = self.transaction.request().online.refuses(outcome).or(refusal);
+        match refusal {
+            _ if second_tap => self.second_tap_ended(outcome, context),
+            Some(reason) => self.complete(reason, context.now),
+            None => self.first_tap_ended(outcome, context),
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 mod follow_up;
+mod online_mode;
 
 use super::*;
 use crate::terminal::testing::{acceptor, approval, at, original, purchase, refusal, tap};
-use crate::terminal::{Amount, FinalResult, ReversalReason, TapOutcome, TransactionType};
+use crate::terminal::{Amount, FinalResult, OnlineMode, ReversalReason, TapOutcome, TransactionType};
 
 /// A machine with its surroundings; each step returns what the machine asked for, in short words.
 struct Bench {
@@ -519,7 +520,8 @@ fn no_order_of_inputs_breaks_the_machine() {
     ];
     let mut results = std::collections::HashSet::new();
     for _ in 0..5_000 {
-        let mut bench = Bench::open(Request { accept_partial: draw(2) == 0, ..purchase("t1") });
+        let (online, _) = OnlineMode::ALL[draw(3) as usize];
+        let mut bench = Bench::open(Request { accept_partial: draw(2) == 0, online, ..purchase("t1") });
         bench.outputs();
         for _ in 0..30 {
             let input = match draw(14) {
@@ -552,6 +554,7 @@ fn no_order_of_inputs_breaks_the_machine() {
         if transaction.result() == Some(FinalResult::Approved) {
             let offline = transaction.card_read().unwrap().outcome == TapOutcome::Approved;
             assert!(offline || transaction.is_approved_online());
+            assert_ne!(online, if offline { OnlineMode::RequireOnline } else { OnlineMode::ForceOffline });
             assert_eq!(transaction.reversal(), None);
         }
         results.insert(transaction.result());
