@@ -32,8 +32,10 @@ impl Desk {
         match request.mti.as_str() {
             "0100" | "0200" | "1100" | "1200" => self.authorise(request, &mut decision, &mut answer),
             "0220" | "0221" | "1220" | "1221" => {
-                if decision.response == APPROVED {
-                    self.book(request);
+                if decision.response == APPROVED
+                    && let Some(code) = self.book(request)
+                {
+                    decision.response = code.to_owned();
                 }
             }
             "0400" | "0401" | "1420" | "1421" => {
@@ -58,15 +60,22 @@ impl Desk {
         (decision, Some(answer))
     }
 
-    /// Books what card and terminal approved between them, once, however often it is advised.
-    fn book(&self, advice: &Message) {
+    /// Books what card and terminal approved between them, or what completes or adjusts what was approved, once, however
+    /// often it is advised. Where it can't be, a response code says why.
+    fn book(&self, advice: &Message) -> Option<&'static str> {
         let (cryptogram, _) = verify(advice);
         let entry = entry(advice, cryptogram);
         self.record(|ledger| {
-            if ledger.original(&entry.terminal_id, &entry.rrn, entry.stan).is_none() {
-                ledger.entries.push(Entry { response_code: APPROVED.to_owned(), approved: entry.amount, ..entry });
+            if ledger.original(&entry.terminal_id, &entry.rrn, entry.stan).is_some() {
+                return None;
             }
-        });
+            let objection = ledger.objection(&entry);
+            if objection.is_none() {
+                let approved = ledger.advised(&entry);
+                ledger.entries.push(Entry { response_code: APPROVED.to_owned(), approved, ..entry });
+            }
+            objection
+        })
     }
 
     fn authorise(&self, request: &Message, decision: &mut Decision, answer: &mut Message) {
@@ -137,11 +146,7 @@ fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
         rrn: request.text(37).unwrap_or_default().to_owned(),
         own_rrn: None,
         pan: masked(pan(request).unwrap_or_default()),
-        kind: match request.text(3).unwrap_or_default() {
-            code if code.starts_with("02") => Kind::Void,
-            code if code.starts_with('2') => Kind::Refund,
-            _ => Kind::Debit,
-        },
+        kind: kind(request),
         original: original(request),
         amount: request.number(4).unwrap_or(0),
         currency: request.number(49).unwrap_or(0),
@@ -149,6 +154,24 @@ fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
         response_code: String::new(),
         approved: 0,
         is_reversed: false,
+    }
+}
+
+/// What a request is for. In 1987 the condition 06 tells a hold from a sale, in 1993 a function code.
+fn kind(request: &Message) -> Kind {
+    let holds = request.text(25) == Some("06") || matches!(request.text(24), Some("101" | "106"));
+    let is_advice = matches!(request.mti.as_str(), "0220" | "0221" | "1220" | "1221");
+    let code = request.text(3).unwrap_or_default();
+    match (is_advice, original(request).is_some()) {
+        _ if code.starts_with("38") => Kind::Verification,
+        _ if code.starts_with('2') => Kind::Refund,
+        (true, true) if code.starts_with("02") => Kind::Adjustment,
+        (true, true) => Kind::Completion,
+        (false, true) if holds && code.starts_with("02") => Kind::Release,
+        (false, true) if holds => Kind::Increment,
+        (false, false) if holds => Kind::Hold,
+        _ if code.starts_with("02") => Kind::Void,
+        _ => Kind::Debit,
     }
 }
 
