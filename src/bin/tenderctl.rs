@@ -65,8 +65,20 @@ enum DaemonCommand {
     Sale(sale::Args),
     /// Give money back to the card that paid, without the card
     Refund(follow_up::RefundArgs),
-    /// Undo a whole sale before it is settled, without the card
+    /// Undo a whole sale, refund or capture before it is settled, without the card
     Void(follow_up::VoidArgs),
+    /// Add a tip to a sale, without the card
+    Adjust(follow_up::AdjustArgs),
+    /// Hold an amount on a card, to capture it later
+    Preauth(sale::PreauthArgs),
+    /// Hold more on a pre-authorised card, without the card
+    Increment(follow_up::IncrementArgs),
+    /// Collect what is held, or a part of it, without the card
+    Capture(follow_up::CaptureArgs),
+    /// Give up what is held, without the card
+    Release(follow_up::ReleaseArgs),
+    /// Ask a card's issuer whether it is good; no money moves
+    Verify(sale::VerifyArgs),
     /// Call a transaction off
     Cancel(cancel::Args),
     /// List transactions, latest first
@@ -111,6 +123,12 @@ async fn ask(command: DaemonCommand, bus: &BusArgs, output: &Output) -> Result<E
         DaemonCommand::Sale(args) => sale::run(&args, bus, output).await,
         DaemonCommand::Refund(args) => follow_up::refund(&args, bus, output).await,
         DaemonCommand::Void(args) => follow_up::void(&args, bus, output).await,
+        DaemonCommand::Adjust(args) => follow_up::adjust(&args, bus, output).await,
+        DaemonCommand::Preauth(args) => sale::preauth(&args, bus, output).await,
+        DaemonCommand::Increment(args) => follow_up::increment(&args, bus, output).await,
+        DaemonCommand::Capture(args) => follow_up::capture(&args, bus, output).await,
+        DaemonCommand::Release(args) => follow_up::release(&args, bus, output).await,
+        DaemonCommand::Verify(args) => sale::verify(&args, bus, output).await,
         DaemonCommand::Cancel(args) => cancel::run(&args, &client().await?, output).await,
         DaemonCommand::Transactions(args) => transactions::run(&args, &client().await?, output).await,
         DaemonCommand::Receipt(args) => receipt::run(&args, &client().await?, output).await,

@@ -112,11 +112,12 @@ impl Options {
             )));
         }
         let currency = Currency::from_alpha(&Self::required(self.string("currency")?, "currency")?)?;
+        let amount = self.amount("amount", currency)?;
         let request = Request {
             token,
             kind,
             original: None,
-            amount: Self::required(self.amount("amount", currency)?, "amount")?,
+            amount: if kind.is_inquiry() { amount.unwrap_or_default() } else { Self::required(amount, "amount")? },
             amount_other: self.amount("amount_other", currency)?,
             currency,
             reader: self.string("reader")?,
@@ -139,16 +140,16 @@ impl Options {
 
     fn follow_up(mut self, token: Token, kind: TransactionType, original: Token) -> Result<FollowUp, Error> {
         let currency = self.string("currency")?.map(|alpha| Currency::from_alpha(&alpha)).transpose()?;
-        let amount = match currency {
-            Some(currency) => self.amount("amount", currency)?,
-            None if self.0.contains_key("amount") => {
+        let (amount, total) = match currency {
+            Some(currency) => (self.amount("amount", currency)?, self.amount("total", currency)?),
+            None if self.0.contains_key("amount") || self.0.contains_key("total") => {
                 return Err(Error::invalid_argument("`currency` is missing: an amount has one"));
             }
-            None => None,
+            None => (None, None),
         };
         let reference = self.string("reference")?;
         self.finish()?;
-        Ok(FollowUp { token, kind, original, amount, currency, reference })
+        Ok(FollowUp { token, kind, original, amount, total, currency, reference })
     }
 
     /// For whom a receipt is, and how it is written.

@@ -33,7 +33,10 @@ pub(super) struct TapArgs {
 
     /// What kind of transaction it is
     #[arg(long = "type", value_name = "TYPE", value_parser = |text: &str| {
-        TransactionType::from_name(text).filter(|kind| kind.can_have_card()).ok_or("none of purchase, cash_advance, cashback, refund")
+        TransactionType::from_name(text).filter(|kind| kind.can_have_card()).ok_or_else(|| {
+            let names: Vec<_> = TransactionType::names_with_card().collect();
+            format!("none of {}", names.join(", "))
+        })
     })]
     kind: Option<TransactionType>,
 

@@ -167,7 +167,7 @@ impl Journal {
         self.find_all(&tokens)
     }
 
-    /// The transactions that refund or void the one of this token, oldest first, whatever became of them.
+    /// The transactions that follow up the one of this token, oldest first, whatever became of them.
     ///
     /// # Errors
     /// If the journal can't be read.

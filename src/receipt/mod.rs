@@ -59,7 +59,7 @@ pub struct Receipt {
     /// Purchase, refund ...
     #[serde(rename = "type")]
     pub kind: TransactionType,
-    /// The transaction that it refunds or voids.
+    /// The transaction that it follows up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original: Option<Token>,
     /// The currency of all amounts.
@@ -69,6 +69,9 @@ pub struct Receipt {
     /// The cash in it, as a decimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cash: Option<String>,
+    /// What the original comes to with what was added to it, as a decimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<String>,
     /// The amount that was paid, as a decimal; absent if nothing was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_amount: Option<String>,
@@ -133,14 +136,17 @@ impl Receipt {
         let request = transaction.request();
         let decimal = |amount: Amount| request.currency.decimal(amount);
         let answer = transaction.answer();
-        let host = transaction.online_request().map(|online| HostLines {
+        // Of an offline approval the customer knows no other number than the card's.
+        let advice = transaction.advice().filter(|_| transaction.is_follow_up());
+        let message = transaction.online_request().or(advice);
+        let host = message.map(|online| HostLines {
             stan: online.stan,
             rrn: transaction.rrn().unwrap_or(&online.rrn).clone(),
             response_code: answer.map(|answer| answer.response_code.clone()),
-            authorisation_code: answer.and_then(|answer| answer.authorisation_code.clone()),
+            authorisation_code: transaction.authorisation_code().map(str::to_owned),
         });
         let mut letterhead = letterhead.clone();
-        if let Some(online) = transaction.online_request() {
+        if let Some(online) = message {
             letterhead.acceptor = online.acceptor.clone();
         }
         Some(Receipt {
@@ -154,6 +160,7 @@ impl Receipt {
             currency: request.currency,
             amount: decimal(request.amount),
             cash: request.amount_other.map(decimal),
+            total: total(transaction).map(decimal),
             approved_amount: transaction.approved_amount().map(decimal),
             result: ending.result,
             reason: ending.reason,
@@ -167,6 +174,12 @@ impl Receipt {
         let signature = self.card.as_ref().is_some_and(|card| card.cvm == Some(Cvm::Signature));
         signature && self.copy == Recipient::Merchant && self.result == FinalResult::Approved
     }
+}
+
+/// What the original of an approved addition comes to.
+fn total(transaction: &Transaction) -> Option<Amount> {
+    let added = transaction.approved_amount().filter(|_| transaction.request().kind.raises())?;
+    transaction.original()?.amount?.checked_add(added)
 }
 
 impl CardLines {

@@ -62,6 +62,9 @@ pub fn render(receipt: &Receipt, columns: Columns) -> String {
     render_amounts(&mut page, receipt);
     page.rule();
     page.centred(result(receipt.result));
+    if receipt.kind == TransactionType::PreAuthorisation && receipt.result == FinalResult::Approved {
+        page.centred("held, not paid");
+    }
     if let Some(words) = explanation(receipt.reason) {
         page.centred(words);
     }
@@ -108,10 +111,19 @@ fn render_amounts(page: &mut Page, receipt: &Receipt) {
         TransactionType::Cashback => "PURCHASE WITH CASHBACK",
         TransactionType::Refund => "REFUND",
         TransactionType::Void => "VOID",
+        TransactionType::PreAuthorisation => "PRE-AUTHORISATION",
+        TransactionType::Increment => "PRE-AUTHORISATION RAISED BY",
+        TransactionType::Capture => "CAPTURE",
+        TransactionType::Release => "PRE-AUTHORISATION RELEASED",
+        TransactionType::Adjustment => "TIP",
+        TransactionType::Verification => "CARD VERIFICATION",
     };
     page.pair(kind, &amount(&receipt.amount));
     if let Some(cash) = &receipt.cash {
         page.pair("of which cash", &amount(cash));
+    }
+    if let Some(total) = &receipt.total {
+        page.pair("TOTAL", &amount(total));
     }
     match &receipt.approved_amount {
         Some(approved) if *approved != receipt.amount => page.pair("APPROVED IN PART", &amount(approved)),
@@ -163,6 +175,7 @@ fn explanation(reason: Reason) -> Option<&'static str> {
         Reason::TryAnotherInterface => Some("insert or swipe the card"),
         Reason::EndApplication => Some("card not accepted"),
         Reason::UnableToGoOnline => Some("bank not reachable"),
+        Reason::OnlineRequired => Some("the card's bank must be asked"),
         Reason::ReaderFailed | Reason::Restarted | Reason::InternalError => Some("terminal failure - not charged"),
         _ => None,
     }

@@ -8,7 +8,8 @@ use super::fault::{Fault, Retry};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinalResult {
-    /// `approved`: paid. The only result for which the merchant may hand over the goods.
+    /// `approved`: paid, given back, held: done, whatever was asked for. The only result of a sale for which the
+    /// merchant may hand over the goods.
     Approved,
     /// `declined`: the issuer, or card and terminal, refused. Nothing is owed.
     Declined,
@@ -77,6 +78,8 @@ pub enum Reason {
     InternalError,
     /// The request to the acquirer was taken back; the transaction's reversal says why.
     Reversed,
+    /// It follows from an earlier approval; the acquirer is told of it, not asked.
+    ApprovedBefore,
 }
 
 /// Result, stable name, advice and words of each reason, in the order of [`Reason`].
@@ -99,6 +102,7 @@ const REASONS: &[(Reason, FinalResult, &str, Retry, &str)] = &[
     (Reason::JournalFailed, FinalResult::Aborted, "JournalFailed", Retry::NewToken, "the journal could not be written for a while; nothing was charged"),
     (Reason::InternalError, FinalResult::Aborted, "InternalError", Retry::NewToken, "internal error; nothing was charged, the log has the details"),
     (Reason::Reversed, FinalResult::Reversed, "Reversed", Retry::NewToken, "the request was taken back; nothing was charged"),
+    (Reason::ApprovedBefore, FinalResult::Approved, "ApprovedBefore", Retry::Never, "it follows from an earlier approval"),
 ];
 
 impl Reason {
@@ -134,6 +138,22 @@ pub enum ReversalReason {
     JournalFailed,
     /// A defect of this software; the log has it.
     InternalError,
+}
+
+impl ReversalReason {
+    /// Why a transaction ends for which there is nothing to take back, since it moves no money.
+    pub fn without_money(self) -> Reason {
+        match self {
+            ReversalReason::NoAnswer => Reason::UnableToGoOnline,
+            ReversalReason::CancelledByCaller => Reason::CancelledByCaller,
+            ReversalReason::Restarted => Reason::Restarted,
+            ReversalReason::JournalFailed => Reason::JournalFailed,
+            ReversalReason::PartialNotAccepted
+            | ReversalReason::ImplausibleAmount
+            | ReversalReason::DeclinedByCard
+            | ReversalReason::InternalError => Reason::InternalError,
+        }
+    }
 }
 
 /// Why a transaction was dropped before it was done, and is taken up again as the journal knows it.
@@ -178,6 +198,6 @@ mod tests {
             assert_eq!(reason.fault().is_none(), *result == FinalResult::Approved);
             assert_eq!(serde_json::to_value(result).unwrap(), result.name());
         }
-        assert_eq!(REASONS.len(), Reason::Reversed as usize + 1);
+        assert_eq!(REASONS.len(), Reason::ApprovedBefore as usize + 1);
     }
 }

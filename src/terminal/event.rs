@@ -55,7 +55,8 @@ pub enum Event {
         /// Its response code (ISO 8583:1987, data element 39).
         response_code: String,
     },
-    /// The acquirer will be told of what card and terminal approve offline. Written together with the end.
+    /// The acquirer will be told of what card and terminal approve offline, or of what follows from an earlier
+    /// approval. Written together with the end.
     AdviceRequested(OnlineRequest),
     /// The advice is not taken, and will be sent again. Written where that is another failure than the last.
     AdviceFailed(SendFailure),
@@ -284,9 +285,15 @@ pub struct Original {
     pub kind: TransactionType,
     /// The message by which the acquirer knows it.
     pub message: OnlineRequest,
-    /// Whether that is the advice of an offline approval.
+    /// Whether that is an advice: of an offline approval, or of a capture.
     #[serde(default)]
     pub is_advised: bool,
+    /// Whether it is a follow-up itself.
+    #[serde(default)]
+    pub is_follow_up: bool,
+    /// What it came to before this follow-up: what was approved, with all that was added since.
+    #[serde(default, with = "minor_units::option", skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Amount>,
     /// The reference by which the acquirer knows it: its own, where it assigned one.
     pub rrn: Rrn,
     /// The authorisation code of its approval.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::follow_up::FollowUpError;
 use super::life::Untimely;
 use super::money::MoneyError;
-use super::request::RequestError;
+use super::request::{RequestError, TransactionType};
 use super::token::TokenError;
 use super::transaction::{Phase, TokenReused};
 
@@ -80,6 +80,7 @@ impl From<RequestError> for Fault {
     fn from(error: RequestError) -> Self {
         let name = match error {
             RequestError::Reference | RequestError::ReferenceLooksLikePan => "InvalidReference",
+            RequestError::FollowUp(_) => "InvalidArgument",
             _ => "InvalidAmount",
         };
         Fault::new(name, Retry::Never, error.to_string())
@@ -94,14 +95,24 @@ impl From<FollowUpError> for Fault {
             NotDone(_) | NotAdvised(_) | Pending(_) => ("NotNow", Retry::Same),
             NotApproved(_) => ("OriginalNotApproved", Retry::Never),
             Unsuitable { .. } | UnknownToAcquirer(_) => ("OriginalUnsuitable", Retry::Never),
-            AlreadyVoided(_) => ("AlreadyVoided", Retry::Never),
-            AlreadyRefunded(_) => ("AlreadyRefunded", Retry::Never),
+            Already { other, .. } => (already(*other), Retry::Never),
             WrongCurrency(..) => ("WrongCurrency", Retry::Never),
             MoreThanIsLeft { .. } => ("MoreThanIsLeft", Retry::Never),
-            NotTheWhole { .. } => ("InvalidAmount", Retry::Never),
+            NotTheWhole { .. } | NoAmount(_) | TooMuch(_) | Total { .. } => ("InvalidAmount", Retry::Never),
             Request(wrong) => return wrong.clone().into(),
         };
         Fault::new(name, retry, error.to_string())
+    }
+}
+
+/// The name of what stands in the way of another follow-up.
+fn already(other: TransactionType) -> &'static str {
+    match other {
+        TransactionType::Refund => "AlreadyRefunded",
+        TransactionType::Capture => "AlreadyCaptured",
+        TransactionType::Release => "AlreadyReleased",
+        TransactionType::Adjustment => "AlreadyAdjusted",
+        _ => "AlreadyVoided",
     }
 }
 

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Where card and terminal approved offline, the machine is done, and the [queue](super::ForwardingQueue) tells the
-//! acquirer of it. A follow-up of an earlier transaction needs no card: it goes from Created to Authorising.
+//! acquirer of it. A follow-up of an earlier transaction needs no card: it goes from Created to Authorising; or, where it
+//! only follows from what was approved, to Done, and the queue tells the acquirer of it too.
 //!
 //! Each part of the way has a file: [`tap`] the card, [`authorising`] the acquirer's word, [`reversing`] what is taken
 //! back, [`follow_up`] the beginning without a card.

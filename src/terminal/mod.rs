@@ -41,7 +41,7 @@ pub use event::{
     SendFailure, TapData, TapOutcome, TerminalEvent,
 };
 pub use fault::{Fault, Retry};
-pub use follow_up::{FollowUp, FollowUpError};
+pub use follow_up::{Agreed, FollowUp, FollowUpError};
 pub use forwarding::{Delivery, Fate, ForwardingQueue, OfflineLimit, Outstanding, Prospect, Sending, Total};
 pub use handle::{Status, Terminal};
 pub use hex::{Hex, HexError};

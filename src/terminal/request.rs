@@ -11,8 +11,8 @@ use super::money::Currency;
 use super::token::Token;
 
 /// The kind of transaction, coded as Transaction Type (EMV Book 3, Annex A1): the first two digits
-/// of the processing code of ISO 8583:1987. A card is asked for by all but a void, and a refund that names its
-/// original: these are [follow-ups](super::FollowUp).
+/// of the processing code of ISO 8583:1987, unless a dialect has another. A transaction that names an original is a
+/// [follow-up](super::FollowUp), and asks for no card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransactionType {
@@ -26,16 +26,34 @@ pub enum TransactionType {
     Refund,
     /// An earlier transaction is undone as a whole, before it is settled.
     Void,
+    /// An amount is held on the account, to be captured later.
+    PreAuthorisation,
+    /// A pre-authorisation is raised by an amount.
+    Increment,
+    /// A pre-authorisation becomes a payment, for all that is held or for a part. It ends the pre-authorisation.
+    Capture,
+    /// A pre-authorisation is given up as a whole.
+    Release,
+    /// A tip is added to a sale, before it is settled.
+    Adjustment,
+    /// The issuer is asked whether the card is good. No money moves, and none is held.
+    Verification,
 }
 
 impl TransactionType {
     /// All kinds, with their code and their stable name.
-    pub const ALL: [(TransactionType, u8, &'static str); 5] = [
+    pub const ALL: [(TransactionType, u8, &'static str); 11] = [
         (TransactionType::Purchase, 0x00, "purchase"),
         (TransactionType::CashAdvance, 0x01, "cash_advance"),
         (TransactionType::Cashback, 0x09, "cashback"),
         (TransactionType::Refund, 0x20, "refund"),
         (TransactionType::Void, 0x02, "void"),
+        (TransactionType::PreAuthorisation, 0x00, "pre_authorisation"),
+        (TransactionType::Increment, 0x00, "increment"),
+        (TransactionType::Capture, 0x00, "capture"),
+        (TransactionType::Release, 0x02, "release"),
+        (TransactionType::Adjustment, 0x02, "adjustment"),
+        (TransactionType::Verification, 0x00, "verification"),
     ];
 
     /// The names of the kinds that can be begun with a card.
@@ -55,7 +73,28 @@ impl TransactionType {
 
     /// Whether a card is read for it, where it names no original.
     pub fn can_have_card(self) -> bool {
-        self != TransactionType::Void
+        use TransactionType::*;
+        !matches!(self, Void | Increment | Capture | Release | Adjustment)
+    }
+
+    /// Whether it is nothing without its issuer: what card and terminal decide between them is no approval.
+    pub fn needs_issuer(self) -> bool {
+        matches!(self, TransactionType::PreAuthorisation | TransactionType::Verification)
+    }
+
+    /// Whether the acquirer is told of it and not asked: it follows from what was approved before.
+    pub fn is_advised(self) -> bool {
+        matches!(self, TransactionType::Capture | TransactionType::Adjustment)
+    }
+
+    /// Whether it adds to what was approved for its original.
+    pub fn raises(self) -> bool {
+        matches!(self, TransactionType::Increment | TransactionType::Adjustment)
+    }
+
+    /// Whether it neither moves money nor holds any, so that there is never anything to take back.
+    pub fn is_inquiry(self) -> bool {
+        self == TransactionType::Verification
     }
 
     /// The kind with this name.
@@ -114,7 +153,7 @@ pub struct Request {
     /// Purchase, refund ...
     #[serde(rename = "type")]
     pub kind: TransactionType,
-    /// The earlier transaction that it refunds or voids. Then no card is asked for.
+    /// The earlier transaction that it follows up. Then no card is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Token>,
     /// The whole amount, cash included (Amount, Authorised).
@@ -142,9 +181,15 @@ pub struct Request {
 /// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// It names an original, or is of a kind that must: then it is a follow-up.
+    #[error("a {} of an earlier transaction is a follow-up, and asks for no card", .0.name())]
+    FollowUp(TransactionType),
     /// An amount of zero.
     #[error("the amount is zero")]
     Zero,
+    /// An amount where no money moves.
+    #[error("a verification moves no money: its amount is zero")]
+    NotZero,
     /// A cashback without its cash, or cash where none belongs.
     #[error("the amount of cash must be given for a cashback, and only there")]
     CashbackAmount,
@@ -163,16 +208,29 @@ impl Request {
     /// The most characters of a reference.
     pub const REFERENCE_MAX_LENGTH: usize = 80;
 
-    /// Why its transaction does not go where this Outcome says, if so.
-    pub fn refuses(&self, outcome: Option<TapOutcome>) -> Option<Reason> {
-        outcome.and_then(|outcome| self.online.refuses(outcome))
+    /// Whether its acquirer is asked. Of what is nothing without the issuer it must be, whatever the caller says.
+    pub fn online_mode(&self) -> OnlineMode {
+        if self.kind.needs_issuer() { OnlineMode::RequireOnline } else { self.online }
     }
 
-    /// Checks what the types alone can't: that amounts fit the kind, and that the reference can be
-    /// stored and printed.
+    /// Why its transaction does not go where this Outcome says, if so.
+    pub fn refuses(&self, outcome: Option<TapOutcome>) -> Option<Reason> {
+        outcome.and_then(|outcome| self.online_mode().refuses(outcome))
+    }
+
+    /// Checks what the types alone can't, of a transaction with a card: that it names no original, that amounts fit the
+    /// kind, and that the reference can be stored and printed.
+    ///
+    /// # Errors
+    /// What is wrong with it.
     pub fn validate(&self) -> Result<(), RequestError> {
-        if self.amount == Amount::ZERO {
-            return Err(RequestError::Zero);
+        if self.original.is_some() || !self.kind.can_have_card() {
+            return Err(RequestError::FollowUp(self.kind));
+        }
+        match (self.kind.is_inquiry(), self.amount == Amount::ZERO) {
+            (false, true) => return Err(RequestError::Zero),
+            (true, false) => return Err(RequestError::NotZero),
+            _ => {}
         }
         match (self.kind, self.amount_other) {
             (TransactionType::Cashback, Some(cash)) if cash > self.amount => Err(RequestError::CashbackTooLarge),
@@ -237,6 +295,25 @@ mod tests {
     #[test]
     fn a_sale_of_nothing_is_refused() {
         assert_eq!(Request { amount: Amount::ZERO, ..purchase() }.validate(), Err(RequestError::Zero));
+    }
+
+    #[test]
+    fn a_verification_is_of_nothing_and_moves_nothing() {
+        let verification = Request { kind: TransactionType::Verification, ..purchase() };
+        assert_eq!(verification.validate(), Err(RequestError::NotZero));
+        assert_eq!(Request { amount: Amount::ZERO, ..verification }.validate(), Ok(()));
+    }
+
+    #[test]
+    fn what_follows_up_another_transaction_is_no_transaction_with_a_card() {
+        let original = Some("t0".parse().unwrap());
+        let refund = Request { kind: TransactionType::Refund, original, ..purchase() };
+        assert_eq!(refund.validate(), Err(RequestError::FollowUp(TransactionType::Refund)));
+        assert_eq!(Request { original: None, ..refund }.validate(), Ok(()));
+        for (kind, ..) in TransactionType::ALL.into_iter().filter(|(kind, ..)| !kind.can_have_card()) {
+            let alone = Request { kind, ..purchase() };
+            assert_eq!(alone.validate(), Err(RequestError::FollowUp(kind)));
+        }
     }
 
     #[test]

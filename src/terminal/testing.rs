@@ -59,6 +59,8 @@ pub(crate) fn original(token: &str) -> Original {
         kind: TransactionType::Purchase,
         message: OnlineRequest { stan, rrn: rrn.clone(), at: at(0), acceptor: acceptor() },
         is_advised: false,
+        is_follow_up: false,
+        amount: Some(Amount::from(1250)),
         rrn,
         authorisation_code: Some("A1B2C3".to_owned()),
         card: tap(token, TapOutcome::OnlineRequest).on_record(),

@@ -15,6 +15,11 @@ use super::trace_number::Rrn;
 use crate::keys::Generation;
 use crate::upstream::{Meaning, OnReversal};
 
+mod admission;
+mod standing;
+
+pub use standing::Exposure;
+
 /// Where a transaction stands, as the cashier must see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,17 +104,6 @@ pub struct Impossible {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("token {0} already stands for another request; choose a new token")]
 pub struct TokenReused(pub Token);
-
-/// Whether money may have moved, as far as the journal knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exposure {
-    /// The acquirer was not asked, or declined, or took the reversal.
-    None,
-    /// The acquirer may have approved, or did, and no reversal is under way.
-    Open,
-    /// A reversal is written and not answered.
-    Reversing,
-}
 
 impl Transaction {
     /// A transaction that was just asked for.
@@ -220,131 +214,6 @@ impl Transaction {
         Ok(())
     }
 
-    /// Whether the event can come next.
-    fn admits(&self, event: &Event) -> bool {
-        match event {
-            Event::Created(_) => false,
-            Event::Armed { .. } => self.awaits_first_tap() || self.awaits_second_tap(),
-            Event::CardSeen => self.phase == Phase::Armed,
-            Event::CardRead(card_read) => self.admits_end_of_tap(card_read.outcome),
-            Event::OriginalRead(_) => self.phase == Phase::Created && self.is_follow_up() && self.original.is_none(),
-            Event::OnlineRequested(_) => self.may_go_online(),
-            Event::OnlineAnswered(_) | Event::OnlineFailed { .. } => self.awaits_answer(),
-            Event::CancelRequested => self.awaits_answer() && !self.is_cancel_requested,
-            Event::LateAnswer(_) => {
-                self.online_request.is_some() && matches!(self.phase, Phase::Reversing | Phase::Done)
-            }
-            Event::ReversalRequested(_) => self.phase != Phase::Done && self.exposure() == Exposure::Open,
-            Event::ReversalFailed(_) | Event::ReversalAnswered { .. } => self.exposure() == Exposure::Reversing,
-            Event::AdviceRequested(_) => {
-                self.phase == Phase::CardRead && self.advice.is_none() && self.outcome() == Some(TapOutcome::Approved)
-            }
-            Event::AdviceFailed(_) | Event::AdviceAnswered { .. } => self.is_advice_outstanding(),
-            Event::Completed { result, reason } => {
-                self.phase != Phase::Done && *result == reason.result() && self.admits_ending(*reason)
-            }
-        }
-    }
-
-    /// Whether there is something to ask the acquirer, and it was not asked.
-    fn may_go_online(&self) -> bool {
-        let is_wanted =
-            self.outcome() == Some(TapOutcome::OnlineRequest) && self.request.refuses(self.outcome()).is_none();
-        let after_tap = self.phase == Phase::CardRead && is_wanted;
-        let after_original = self.phase == Phase::Created && self.original.is_some();
-        self.online_request.is_none() && (after_tap || after_original)
-    }
-
-    /// Whether the card is awaited, or is being read, for the first time.
-    pub fn awaits_first_tap(&self) -> bool {
-        matches!(self.phase, Phase::Created | Phase::Armed | Phase::CardSeen) && !self.is_follow_up()
-    }
-
-    /// Whether it follows up an earlier transaction, and asks for no card.
-    pub fn is_follow_up(&self) -> bool {
-        self.request.original.is_some()
-    }
-
-    /// Whether a tap can end so now. Pre-processing may end one before any card was seen, without a
-    /// decision about money (EMV Contactless Book B, 3.1.1.13).
-    pub fn admits_end_of_tap(&self, outcome: TapOutcome) -> bool {
-        let without_card = matches!(outcome, TapOutcome::TryAnotherInterface | TapOutcome::EndApplication);
-        let before_card = self.phase == Phase::Created && without_card && !self.is_follow_up();
-        self.phase == Phase::CardSeen || before_card || self.awaits_second_tap()
-    }
-
-    /// Whether the transaction can end for this reason.
-    fn admits_ending(&self, reason: Reason) -> bool {
-        let outcome = self.outcome();
-        // Where pre-processing finds no application for the amount, no card is asked for (EMV Contactless Book B, 3.1.1.13).
-        let without_card = self.phase == Phase::Created && !self.is_follow_up();
-        match reason {
-            Reason::ApprovedOnline => self.exposure() == Exposure::Open && self.is_approved_online(),
-            Reason::ApprovedOffline => outcome == Some(TapOutcome::Approved) && self.request.refuses(outcome).is_none(),
-            Reason::DeclinedOnline => self.answer.as_ref().is_some_and(|answer| !answer.approved),
-            Reason::DeclinedOffline => outcome == Some(TapOutcome::Declined),
-            Reason::TryAnotherInterface => without_card || outcome == Some(TapOutcome::TryAnotherInterface),
-            Reason::EndApplication => without_card || outcome == Some(TapOutcome::EndApplication),
-            Reason::OnlineRequired | Reason::OfflineNotPossible => {
-                self.request.refuses(outcome) == Some(reason) && self.online_request.is_none()
-            }
-            Reason::OfflineLimitReached => outcome == Some(TapOutcome::Approved) && self.online_request.is_none(),
-            // The host link knows that nothing was sent.
-            Reason::UnableToGoOnline => {
-                self.online_request.is_some() && self.answer.is_none() && self.reversal.is_none()
-            }
-            Reason::Reversed => self.reversal_response_code.is_some(),
-            Reason::NoCard => self.exposure() == Exposure::None && self.card_read.is_none(),
-            // Called off while the acquirer was to be asked, and then it never was.
-            Reason::CancelledByCaller if self.is_cancel_requested => self.answer.is_none() && self.reversal.is_none(),
-            Reason::CancelledByCaller
-            | Reason::ReaderFailed
-            | Reason::Restarted
-            | Reason::JournalFailed
-            | Reason::InternalError => self.exposure() == Exposure::None && self.online_request.is_none(),
-        }
-    }
-
-    /// Whether the answer approves, and an amount that the caller takes.
-    pub fn takes(&self, answer: &Answer) -> bool {
-        let asked = self.request.amount;
-        let takes_part = |part: Amount| self.request.accept_partial && Amount::ZERO < part && part < asked;
-        answer.approved && answer.amount.is_none_or(|amount| amount == asked || takes_part(amount))
-    }
-
-    /// Whether the acquirer has answered by an approval that the caller takes.
-    pub fn is_approved_online(&self) -> bool {
-        self.answer.as_ref().is_some_and(|answer| self.takes(answer))
-    }
-
-    /// Whether money may have moved.
-    pub fn exposure(&self) -> Exposure {
-        let declined = self.answer.as_ref().is_some_and(|answer| !answer.approved);
-        match (&self.online_request, &self.reversal, &self.reversal_response_code) {
-            (None, ..) | (Some(_), Some(_), Some(_)) => Exposure::None,
-            (Some(_), Some(_), None) => Exposure::Reversing,
-            (Some(_), None, _) if declined => Exposure::None,
-            (Some(_), None, _) => Exposure::Open,
-        }
-    }
-
-    /// Whether the acquirer is being asked, and no answer has come.
-    pub fn awaits_answer(&self) -> bool {
-        self.phase == Phase::Authorising && self.answer.is_none()
-    }
-
-    /// Whether the card is to come back for the issuer's answer.
-    pub fn awaits_second_tap(&self) -> bool {
-        self.phase != Phase::Reversing
-            && self.phase != Phase::Done
-            && self.answer.as_ref().is_some_and(|answer| self.is_wanted_by_card(answer))
-    }
-
-    /// Whether there is something for the card in the answer, and the card asked to come back for it.
-    pub fn is_wanted_by_card(&self, answer: &Answer) -> bool {
-        answer.is_for_card() && self.card_read.as_ref().is_some_and(|card_read| card_read.present_again)
-    }
-
     /// Whether this call asks for this very transaction again.
     pub fn is_asked_again_by(&self, request: &Request) -> Result<(), TokenReused> {
         if self.request == *request { Ok(()) } else { Err(TokenReused(request.token.clone())) }
@@ -428,16 +297,17 @@ impl Transaction {
         self.advice_failure.as_ref()
     }
 
-    /// Whether the acquirer has yet to hear of an offline approval.
-    pub fn is_advice_outstanding(&self) -> bool {
-        let is_approved = self.ending.is_some_and(|ending| ending.reason == Reason::ApprovedOffline);
-        is_approved && self.advice.is_some() && self.advice_response_code.is_none()
-    }
-
     /// The retrieval reference number by which the acquirer knows the request: its own, where it assigned one.
     pub fn rrn(&self) -> Option<&Rrn> {
         let acquirers = self.answer.as_ref().and_then(|answer| answer.acquirer_rrn.as_ref());
         acquirers.or_else(|| self.message_to_acquirer().map(|message| &message.rrn))
+    }
+
+    /// The code under which it was approved; of what follows from an earlier approval, that one's.
+    pub fn authorisation_code(&self) -> Option<&str> {
+        let own = self.answer.as_ref().and_then(|answer| answer.authorisation_code.as_deref());
+        let of_original = self.original.as_ref().filter(|_| self.request.kind.is_advised());
+        own.or_else(|| of_original?.authorisation_code.as_deref())
     }
 
     /// What the acquirer's answer means.
@@ -503,98 +373,4 @@ impl Transaction {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::testing::{approval, at, purchase, tap};
-    use super::super::{ReversalReason, Rrn, Stan};
-    use super::*;
-
-    fn online_request() -> Event {
-        let stan = Stan::try_from(1).unwrap();
-        let acceptor = super::super::testing::acceptor();
-        Event::OnlineRequested(OnlineRequest { stan, rrn: Rrn::new(at(3), stan), at: at(3), acceptor })
-    }
-
-    fn failed() -> Event {
-        Event::OnlineFailed { reason: "the response time-out passed".to_owned() }
-    }
-
-    fn reversal() -> Event {
-        let stan = Stan::try_from(2).unwrap();
-        Event::ReversalRequested(Reversal { stan, at: at(4), reason: ReversalReason::NoAnswer })
-    }
-
-    fn sale(events: &[Event]) -> Result<Transaction, Impossible> {
-        let mut transaction = Transaction::new(purchase("t1"), at(0));
-        let up_to_the_bank = [
-            Event::Armed { reader: "counter".to_owned() },
-            Event::CardSeen,
-            Event::CardRead(Box::new(tap("t1", TapOutcome::OnlineRequest))),
-        ];
-        for event in up_to_the_bank.iter().chain(events) {
-            transaction.apply(at(1), event)?;
-        }
-        Ok(transaction)
-    }
-
-    #[test]
-    fn exposure_follows_the_request_the_answer_and_the_reversal() {
-        let refused = Event::OnlineAnswered(super::super::testing::refusal());
-        let taken_back = Event::ReversalAnswered { response_code: "00".to_owned() };
-        for (events, exposure) in [
-            (vec![], Exposure::None),
-            (vec![online_request()], Exposure::Open),
-            (vec![online_request(), Event::OnlineAnswered(approval())], Exposure::Open),
-            (vec![online_request(), refused], Exposure::None),
-            (vec![online_request(), reversal()], Exposure::Reversing),
-            (vec![online_request(), reversal(), taken_back], Exposure::None),
-        ] {
-            assert_eq!(sale(&events).unwrap().exposure(), exposure, "{events:?}");
-        }
-    }
-
-    #[test]
-    fn events_out_of_order_are_refused() {
-        let answered = Event::OnlineAnswered(approval());
-        let approved = Event::completed(Reason::ApprovedOnline);
-        let twisted = Event::Completed { result: FinalResult::Approved, reason: Reason::NoCard };
-        for events in [
-            vec![answered.clone()],
-            vec![reversal()],
-            vec![online_request(), online_request()],
-            vec![online_request(), approved.clone()],
-            vec![online_request(), Event::completed(Reason::CancelledByCaller)],
-            vec![online_request(), answered.clone(), answered.clone()],
-            vec![online_request(), answered.clone(), Event::completed(Reason::UnableToGoOnline)],
-            vec![online_request(), answered.clone(), reversal(), approved.clone()],
-            vec![online_request(), reversal(), Event::completed(Reason::Reversed)],
-            vec![online_request(), answered.clone(), approved.clone(), reversal()],
-            vec![online_request(), answered.clone(), approved.clone(), approved.clone()],
-            vec![online_request(), Event::LateAnswer(approval())],
-            vec![online_request(), answered.clone(), failed()],
-            vec![online_request(), answered.clone(), Event::CancelRequested],
-            vec![online_request(), Event::CancelRequested, Event::CancelRequested],
-            vec![
-                online_request(),
-                Event::CancelRequested,
-                answered.clone(),
-                Event::completed(Reason::CancelledByCaller),
-            ],
-            vec![Event::Created(purchase("t1"))],
-            vec![Event::completed(Reason::ApprovedOffline)],
-            vec![Event::CardSeen],
-            vec![twisted],
-        ] {
-            let impossible = sale(&events).unwrap_err();
-            assert_eq!(impossible.event, events.last().unwrap().name());
-        }
-    }
-
-    #[test]
-    fn a_token_stands_for_one_request() {
-        let transaction = Transaction::new(purchase("t1"), at(0));
-        assert_eq!(transaction.is_asked_again_by(&purchase("t1")), Ok(()));
-        let other = Request { amount: Amount::from(1251), ..purchase("t1") };
-        let reused = transaction.is_asked_again_by(&other).unwrap_err();
-        assert_eq!(super::super::Fault::from(reused).name, "TokenReused");
-    }
-}
+mod tests;

@@ -93,7 +93,7 @@ impl TransactionView {
             aid: card.aid.as_ref().map(ToString::to_string),
             masked_pan: card.pan.map(String::from),
             cvm: transaction.card_read().map(|card| card.cvm),
-            authorisation_code: answer.and_then(|answer| answer.authorisation_code.clone()),
+            authorisation_code: transaction.authorisation_code().map(str::to_owned),
             response_code: answer.map(|answer| answer.response_code.clone()),
             stan: online.map(|online| online.stan),
             rrn: transaction.rrn().cloned(),

@@ -1,21 +1,22 @@
-//! Telling the acquirer what card and terminal approved without it.
+//! Telling the acquirer what card and terminal approved without it, or what follows from an earlier approval.
 
 use super::answer::Answered;
 use super::authorisation::AuthorisationRequest;
 use super::config::{CardAcceptor, HostConfig};
 use super::facts::Facts;
-use super::failure::MalformedAnswer;
+use super::failure::{MalformedAnswer, NotSent};
 use super::iso8583::{Message, Purpose};
 use super::response_code::{OnReversal, ResponseCode};
 
 /// The Authorisation Response Code of an offline approval (EMV Book 4, A6): what field 39 of an advice says.
 const OFFLINE_APPROVED: &str = "Y1";
 
-/// An advice of an offline approval, by which the acquirer collects the money: in ISO 8583:1987 0220, repeated
-/// as 0221.
+/// An advice of an offline approval, by which the acquirer collects the money; of the completion of a
+/// pre-authorisation; or of an adjustment: in ISO 8583:1987 0220, repeated as 0221.
 ///
 /// Its fields are those of a request for the same sale, under a STAN and a reference of its own that are the same in
-/// every repeat, and without track 2, which nobody has kept. Field 55 has the card's Transaction Certificate.
+/// every repeat, and without track 2, which nobody has kept. Field 55 of an offline approval has the card's Transaction
+/// Certificate.
 #[derive(Debug, Clone)]
 pub struct Advice {
     /// What would have been asked.
@@ -25,9 +26,23 @@ pub struct Advice {
 }
 
 impl Advice {
-    pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
-        let facts = Facts { response_code: Some(OFFLINE_APPROVED), ..self.request.facts(acceptor) };
-        config.message(Purpose::Advice, self.is_repeat, &facts)
+    /// For what it is sent.
+    pub(super) fn purpose(&self, config: &HostConfig) -> Purpose {
+        config.advice_purpose_of(self.request.kind)
+    }
+
+    /// The message.
+    ///
+    /// # Errors
+    /// If the dialect has lost it since.
+    pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Result<Message, NotSent> {
+        let purpose = self.purpose(config);
+        if !config.dialect.messages.contains_key(&purpose) {
+            return Err(NotSent::NoMessage(purpose));
+        }
+        let response_code = (purpose == Purpose::Advice).then_some(OFFLINE_APPROVED);
+        let facts = Facts { response_code, ..self.request.facts(config, acceptor) };
+        Ok(config.message(purpose, self.is_repeat, &facts))
     }
 }
 
@@ -68,14 +83,14 @@ mod tests {
     #[test]
     fn an_advice_has_the_fields_of_a_request_and_says_that_it_was_approved() {
         let (config, acceptor) = (config(""), acceptor());
-        let message = advice(false).to_message(&config, &acceptor);
+        let message = advice(false).to_message(&config, &acceptor).unwrap();
         assert_eq!((message.mti.to_string().as_str(), message.text(39)), ("0220", Some("Y1")));
         let request = request(42).to_message(&config, &acceptor).unwrap();
         for (number, value) in request.fields().filter(|(number, _)| *number != 35) {
             assert_eq!(message.bytes(number), Some(value), "field {number}");
         }
         assert_eq!(message.bytes(35), None);
-        let repeat = advice(true).to_message(&config, &acceptor);
+        let repeat = advice(true).to_message(&config, &acceptor).unwrap();
         assert_eq!((repeat.mti.to_string().as_str(), repeat.mti.answer().to_string().as_str()), ("0221", "0230"));
     }
 

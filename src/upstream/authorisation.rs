@@ -11,7 +11,7 @@ use super::config::{CardAcceptor, HostConfig};
 use super::facts::Facts;
 use super::failure::{MalformedAnswer, NotSent};
 use super::icc_data::IssuerData;
-use super::iso8583::{Dialect, Element, Message, Purpose};
+use super::iso8583::{Dialect, Element, Message};
 use super::response_code::{Action, ResponseCode};
 use crate::keys::PinBlock;
 use crate::terminal::{Acceptor, Answer, Card, Currency, Hex, Original, Rrn, Stan, TransactionType};
@@ -48,7 +48,7 @@ pub struct AuthorisationRequest {
     pub acceptor: Acceptor,
     /// In field 3: the kind of transaction.
     pub kind: TransactionType,
-    /// Field 4: the amount, cashback included.
+    /// Field 4: the amount, cashback included; of an adjustment, what the sale comes to with it.
     pub amount: Amount,
     /// Field 54: how much of the amount is cashback.
     pub cashback: Amount,
@@ -65,7 +65,7 @@ pub struct AuthorisationRequest {
     /// Field 55: the card's and the kernel's data objects (see [`icc_data`](super::icc_data)); empty for magnetic
     /// stripe data.
     pub icc_data: Zeroizing<Vec<u8>>,
-    /// Fields 38 and 90: of a follow-up, the transaction that it refunds or voids.
+    /// Fields 38 and 90: of a follow-up, the transaction that it is about.
     pub original: Option<Original>,
 }
 
@@ -86,16 +86,20 @@ impl AuthorisationRequest {
         if !config.dialect.messages.contains_key(&purpose) {
             return Err(NotSent::NoMessage(purpose));
         }
-        let original = self.original.as_ref().map(|original| {
-            let purpose = if original.is_advised { Purpose::Advice } else { config.purpose_of(original.kind, false) };
-            (&original.message, config.layout(purpose).mti)
-        });
-        Ok(config.message(purpose, false, &Facts { original, ..self.facts(acceptor) }))
+        Ok(config.message(purpose, false, &self.facts(config, acceptor)))
     }
 
     /// What is known of it.
-    pub(super) fn facts<'a>(&'a self, acceptor: &'a CardAcceptor) -> Facts<'a> {
+    pub(super) fn facts<'a>(&'a self, config: &HostConfig, acceptor: &'a CardAcceptor) -> Facts<'a> {
+        let original = self.original.as_ref().map(|original| {
+            let purpose = match original.is_advised {
+                true => config.advice_purpose_of(original.kind),
+                false => config.purpose_of(original.kind, original.is_follow_up),
+            };
+            (&original.message, config.layout_once_of(purpose).mti)
+        });
         Facts {
+            original,
             identity: &self.acceptor,
             kind: Some(self.kind),
             amount: Some(self.amount),
@@ -109,6 +113,7 @@ impl AuthorisationRequest {
             rrn: Some(&self.rrn),
             authorisation_code: self.original.as_ref().and_then(|original| original.authorisation_code.as_deref()),
             original_rrn: self.original.as_ref().map(|original| &original.rrn),
+            original_amount: self.original.as_ref().and_then(|original| original.amount),
             pin_block: self.pin_block.as_ref(),
             icc_data: &self.icc_data,
             ..Facts::new(self.stan, self.at, acceptor)

@@ -14,7 +14,7 @@ use toml::Spanned;
 use super::address::HostAddress;
 use super::facts::Facts;
 use super::iso8583::{
-    Dialect, DialectSettings, EncodeError, InvalidDialect, Layout, MAC_FIELDS, Message, Mti, Purpose, field,
+    Dialect, DialectSettings, Element, EncodeError, InvalidDialect, Layout, MAC_FIELDS, Message, Purpose, field,
 };
 use super::tls::{InvalidTls, Tls, TlsSettings};
 use crate::config::SecretKey;
@@ -271,26 +271,44 @@ impl HostConfig {
         self.proxy.is_none() && self.addresses().all(HostAddress::is_loopback)
     }
 
-    /// Whether the dialect has a message for a follow-up of this kind.
-    pub fn offers_follow_up(&self, kind: TransactionType) -> bool {
-        self.dialect.messages.contains_key(&self.purpose_of(kind, true))
+    /// Whether the dialect has a message for a transaction of this kind, with a card or as a follow-up.
+    pub fn offers(&self, kind: TransactionType, is_follow_up: bool) -> bool {
+        self.dialect.messages.contains_key(&self.purpose_of(kind, is_follow_up))
     }
 
-    /// For what a request for a transaction of this kind is sent. What the dialect need not have a message for is not
-    /// sent as anything else, but for a refund without its original.
+    /// For what the acquirer hears of a transaction of this kind. What the dialect need not have a message for is not sent
+    /// as anything else, but for a refund without its original.
     pub(super) fn purpose_of(&self, kind: TransactionType, is_follow_up: bool) -> Purpose {
         match kind {
-            TransactionType::Void => Purpose::Void,
+            TransactionType::Purchase | TransactionType::CashAdvance | TransactionType::Cashback => {
+                self.message_class.into()
+            }
             TransactionType::Refund if is_follow_up => Purpose::ReferencedRefund,
             TransactionType::Refund if self.dialect.messages.contains_key(&Purpose::Refund) => Purpose::Refund,
-            _ => self.message_class.into(),
+            TransactionType::Refund => self.message_class.into(),
+            TransactionType::Void => Purpose::Void,
+            TransactionType::PreAuthorisation => Purpose::PreAuthorisation,
+            TransactionType::Increment => Purpose::Increment,
+            TransactionType::Capture => Purpose::Completion,
+            TransactionType::Release => Purpose::Release,
+            TransactionType::Adjustment => Purpose::Adjustment,
+            TransactionType::Verification => Purpose::Verification,
         }
     }
 
-    /// The type under which such a request was sent. A dialect that has lost the message since has another idea of it.
-    pub(super) fn mti_of(&self, kind: TransactionType, is_follow_up: bool) -> Mti {
-        let layout = self.dialect.messages.get(&self.purpose_of(kind, is_follow_up));
-        layout.unwrap_or_else(|| self.layout(self.message_class.into())).mti
+    /// For what the acquirer is told of a transaction of this kind, where it was not asked.
+    pub(super) fn advice_purpose_of(&self, kind: TransactionType) -> Purpose {
+        if kind.is_advised() { self.purpose_of(kind, true) } else { Purpose::Advice }
+    }
+
+    /// The layout under which the acquirer got a message for this. A dialect that has lost it since has another idea of it.
+    pub(super) fn layout_once_of(&self, purpose: Purpose) -> &Layout {
+        self.dialect.messages.get(&purpose).unwrap_or_else(|| self.layout(self.message_class.into()))
+    }
+
+    /// The processing code that the dialect has for messages of this layout; nothing where it is the transaction's.
+    pub(super) fn processing_code_of<'a>(&self, layout: &'a Layout) -> Option<&'a str> {
+        layout.constants.get(&self.dialect.field_of(Element::ProcessingCode)?).map(String::as_str)
     }
 
     /// The layout of a message that every dialect has.
@@ -298,7 +316,7 @@ impl HostConfig {
         self.dialect.messages.get(&purpose).expect("the dialect was checked when it was read")
     }
 
-    /// A message that every dialect has: what is known, in its fields, with what this acquirer always wants and
+    /// A message that the dialect has: what is known, in its fields, with what this acquirer always wants and
     /// without what it never wants.
     pub(super) fn message(&self, purpose: Purpose, is_repeat: bool, facts: &Facts<'_>) -> Message {
         let layout = self.layout(purpose);

@@ -24,6 +24,8 @@ pub(super) struct Facts<'a> {
     /// Who asks, which may be older than `acceptor`.
     pub(super) identity: &'a Acceptor,
     pub(super) kind: Option<TransactionType>,
+    /// Of what takes a request back: the request's processing code, where the dialect has one for it.
+    pub(super) processing_code: Option<&'a str>,
     pub(super) amount: Option<Amount>,
     pub(super) cashback: Amount,
     pub(super) currency: Option<Currency>,
@@ -39,6 +41,8 @@ pub(super) struct Facts<'a> {
     pub(super) icc_data: &'a [u8],
     /// Of a follow-up: the reference by which the acquirer knows its original.
     pub(super) original_rrn: Option<&'a Rrn>,
+    /// Of a follow-up: what its original came to before.
+    pub(super) original_amount: Option<Amount>,
     /// The request that is taken back or followed up, and its type.
     pub(super) original: Option<(&'a OnlineRequest, Mti)>,
 }
@@ -53,6 +57,7 @@ impl<'a> Facts<'a> {
             acceptor,
             identity: &acceptor.identity,
             kind: None,
+            processing_code: None,
             amount: None,
             cashback: Amount::ZERO,
             currency: None,
@@ -67,6 +72,7 @@ impl<'a> Facts<'a> {
             pin_block: None,
             icc_data: &[],
             original_rrn: None,
+            original_amount: None,
             original: None,
         }
     }
@@ -100,7 +106,10 @@ impl<'a> Facts<'a> {
                 return Some(Zeroizing::new(dialect.bytes_or_digits(number, serial_number.as_bytes())));
             }
             Element::IccData => return (!self.icc_data.is_empty()).then(|| bytes(self.icc_data)),
-            Element::ProcessingCode => format!("{:02X}0000", self.kind?.code()),
+            Element::ProcessingCode => match self.processing_code {
+                Some(code) => code.to_owned(),
+                None => format!("{:02X}0000", self.kind?.code()),
+            },
             Element::Amount => amount(self.amount?),
             Element::TransmissionDateTime => when::transmission(self.at),
             Element::Stan => self.stan.to_string(),
@@ -120,6 +129,7 @@ impl<'a> Facts<'a> {
             Element::AcquirerId => self.acceptor.acquirer_id.clone()?,
             Element::RetrievalReferenceNumber => self.rrn?.as_str().to_owned(),
             Element::OriginalReference => self.original_rrn?.as_str().to_owned(),
+            Element::OriginalAmount => amount(self.original_amount?),
             Element::AuthorisationCode => self.authorisation_code?.to_owned(),
             Element::ResponseCode => self.response_code?.to_owned(),
             Element::TerminalId => self.identity.terminal_id.clone(),

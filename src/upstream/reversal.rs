@@ -45,7 +45,9 @@ pub struct Reversal {
 
 impl Reversal {
     pub(super) fn to_message(&self, config: &HostConfig, acceptor: &CardAcceptor) -> Message {
+        let layout = config.layout_once_of(config.purpose_of(self.kind, self.is_follow_up));
         let facts = Facts {
+            processing_code: config.processing_code_of(layout),
             happened_at: self.original.at,
             identity: &self.original.acceptor,
             kind: Some(self.kind),
@@ -54,7 +56,7 @@ impl Reversal {
             pan: self.pan.as_ref(),
             rrn: Some(&self.rrn),
             authorisation_code: self.authorisation_code.as_deref(),
-            original: Some((&self.original, config.mti_of(self.kind, self.is_follow_up))),
+            original: Some((&self.original, layout.mti)),
             ..Facts::new(self.stan, self.at, acceptor)
         };
         config.message(Purpose::Reversal, self.is_repeat, &facts)

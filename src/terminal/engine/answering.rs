@@ -3,10 +3,11 @@
 use super::super::handle::{Call, Reply, Status};
 use super::super::view::TransactionView;
 use super::super::{
-    CardOnRecord, Context, Fault, FollowUp, FollowUpError, Input, Life, Original, Phase, Request, Retry, Token,
-    TokenReused, Transaction,
+    Agreed, Amount, CardOnRecord, Context, Fault, FinalResult, FollowUp, FollowUpError, Input, Life, Original, Phase,
+    Request, Retry, Token, TokenReused, Transaction, TransactionType,
 };
 use super::{Engine, Open};
+use crate::journal::JournalError;
 use crate::receipt::{Receipt, Recipient};
 
 impl Engine {
@@ -48,6 +49,7 @@ impl Engine {
         if let Some(known) = self.asked_before(&request.token, |known| known.is_asked_again_by(&request))? {
             return Ok(known);
         }
+        request.validate()?;
         if request.currency != self.config.currency {
             let message = format!("this terminal takes {}, not {}", self.config.currency, request.currency);
             return Err(Fault::new("WrongCurrency", Retry::Never, message));
@@ -56,6 +58,10 @@ impl Engine {
         let mut combinations = self.config.profile.combinations().iter();
         if !combinations.any(|combination| combination.transaction_types.contains(&code)) {
             let message = format!("no card scheme of this terminal offers {}", request.kind.name());
+            return Err(Fault::new("TypeNotOffered", Retry::Never, message));
+        }
+        if !self.config.host.offers(request.kind, false) {
+            let message = format!("the acquirer's dialect has no message for a {}", request.kind.name());
             return Err(Fault::new("TypeNotOffered", Retry::Never, message));
         }
         self.stations.check_free(request.reader.as_deref())?;
@@ -70,26 +76,43 @@ impl Engine {
         let of_journal = |error| Fault::from(&error);
         let original = self.journal.find(&follow_up.original).map_err(of_journal)?;
         let original = original.ok_or_else(|| FollowUpError::UnknownOriginal(follow_up.original.clone()))?;
-        let others = self.journal.follow_ups(&follow_up.original).map_err(of_journal)?;
-        let request = follow_up.request(&original, &others)?;
-        if !self.config.host.offers_follow_up(request.kind) {
+        let others = self.standing_follow_ups(&follow_up.original).map_err(of_journal)?;
+        let Agreed { request, whole } = follow_up.agree(&original, &others)?;
+        if !self.config.host.offers(request.kind, true) {
             let message = format!("the acquirer's dialect has no message for a {} of this kind", request.kind.name());
             return Err(Fault::new("TypeNotOffered", Retry::Never, message));
         }
-        let original = self.take_over(&original, &request.token)?;
+        let original = self.take_over(&original, whole, &request.token)?;
         let context = Context { now: (self.inputs.now)(), stans: &mut self.stans, acceptor: &self.acceptor };
         let life = Life::follow_up(request, original, context);
         self.begin(life)
     }
 
+    /// The follow-ups of this transaction, but for refunds that were voided: it is as if there had been none.
+    fn standing_follow_ups(&self, original: &Token) -> Result<Vec<Transaction>, JournalError> {
+        let is_void = |each: &Transaction| {
+            each.request().kind == TransactionType::Void && each.result() == Some(FinalResult::Approved)
+        };
+        let mut standing = Vec::new();
+        for follow_up in self.journal.follow_ups(original)? {
+            let can_be_voided = follow_up.request().kind == TransactionType::Refund;
+            if !can_be_voided || !self.journal.follow_ups(follow_up.token())?.iter().any(is_void) {
+                standing.push(follow_up);
+            }
+        }
+        Ok(standing)
+    }
+
     /// What a follow-up with this token takes over. The card is sealed anew: each transaction has its own.
-    fn take_over(&self, original: &Transaction, token: &Token) -> Result<Original, Fault> {
+    fn take_over(&self, original: &Transaction, whole: Amount, token: &Token) -> Result<Original, Fault> {
         let message = original.message_to_acquirer().expect("a follow-up is refused where the acquirer knows nothing");
         let card = self.sealed_card(original).ok_or_else(|| self.card_is_gone(original))?;
         Ok(Original {
             kind: original.request().kind,
             message: message.clone(),
             is_advised: original.online_request().is_none(),
+            is_follow_up: original.is_follow_up(),
+            amount: Some(whole),
             rrn: original.rrn().unwrap_or(&message.rrn).clone(),
             authorisation_code: original.answer().and_then(|answer| answer.authorisation_code.clone()),
             card: CardOnRecord {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::super::{Delivery, Event, Outstanding, Record, SendFailure, Sending, Token, Transaction};
 use super::Engine;
-use super::host::request_of;
+use super::host::{follow_up_request, request_of};
 use crate::journal::JournalError;
 use crate::upstream::{Advice, AdviceAnswer, AuthorisationRequest, HostError, NotSent, OnReversal};
 
@@ -76,6 +76,10 @@ impl Engine {
     /// Nothing where the card can't be read any more.
     fn advice(&self, transaction: &Transaction, is_repeat: bool) -> Option<Advice> {
         let (numbers, card) = (transaction.advice()?, self.sealed_card(transaction)?);
+        if let Some(original) = transaction.original() {
+            let request = follow_up_request(transaction.request(), numbers, original, card);
+            return Some(Advice { request, is_repeat });
+        }
         let sealed = transaction.card_read()?.icc_data.as_ref()?;
         let icc_data = self.storage_keys.open(transaction.token().as_str(), sealed).ok()?;
         let request =

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::super::{
     Card, Event, HostFailure, Input, OnlineRequest, Original, Record, Request, Reversal, SendFailure, TerminalEvent,
-    Token, Transaction, tap_result,
+    Token, Transaction, TransactionType, tap_result,
 };
 use super::{Engine, Message, Open};
 use crate::upstream::{
@@ -176,13 +176,23 @@ fn authorisation_request(open: &mut Open, online: &OnlineRequest) -> Option<Auth
 }
 
 /// The request for a follow-up: the sale's card from the journal, and the sale by which the acquirer knows it.
-fn follow_up_request(
+pub(super) fn follow_up_request(
     request: &Request,
     online: &OnlineRequest,
     original: &Original,
     card: Card,
 ) -> AuthorisationRequest {
-    AuthorisationRequest { entry_mode: None, original: Some(original.clone()), ..request_of(request, online, card) }
+    let amount = match request.kind {
+        // What the sale comes to. More than an amount can be was refused when it was asked for.
+        TransactionType::Adjustment => original.amount.unwrap_or_default().checked_add(request.amount),
+        _ => Some(request.amount),
+    };
+    AuthorisationRequest {
+        entry_mode: None,
+        amount: amount.unwrap_or(Amount::MAX),
+        original: Some(original.clone()),
+        ..request_of(request, online, card)
+    }
 }
 
 /// A request for what a caller asked, with nothing of the card but its number.

@@ -20,7 +20,7 @@ impl Engine {
         });
         let under_way: Vec<Prospect> = self.prospects.values().cloned().collect();
         let is_admitted = |scheme: &&str| {
-            request.online != OnlineMode::RequireOnline
+            request.online_mode() != OnlineMode::RequireOnline
                 && self.is_within_limits(&prospect(request, vec![(*scheme).to_owned()]), &under_way)
         };
         let schemes: Vec<String> = self.config.schemes().filter(is_admitted).map(str::to_owned).collect();
@@ -38,7 +38,7 @@ impl Engine {
             return None;
         }
         let request = transaction.request();
-        request.online.refuses(outcome).or_else(|| {
+        request.refuses(Some(outcome)).or_else(|| {
             // What was not written for sure may be in the journal.
             let unsure = self.prospects.iter().filter(|(other, _)| self.interrupted.contains_key(other));
             let unsure: Vec<Prospect> = unsure.map(|(_, prospect)| prospect.clone()).collect();

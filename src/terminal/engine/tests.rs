@@ -399,7 +399,7 @@ async fn a_card_is_forgotten_when_its_time_is_over_and_nothing_of_it_is_outstand
     let refund = |bench: &mut Bench| {
         let (token, original) = ("f1".parse().unwrap(), "t1".parse().unwrap());
         let kind = TransactionType::Refund;
-        let follow_up = FollowUp { token, kind, original, amount: None, currency: None, reference: None };
+        let follow_up = FollowUp { token, kind, original, amount: None, total: None, currency: None, reference: None };
         let (reply, mut answer) = oneshot::channel();
         bench.engine.handle(Message::Call(Call::FollowUp(follow_up, reply)));
         answer.try_recv().expect("it is answered at once").map(|view| view.state)

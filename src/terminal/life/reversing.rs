@@ -81,15 +81,19 @@ impl Life {
             Exposure::None => {
                 let reason = match (self.transaction.reversal(), self.transaction.answer()) {
                     (Some(_), _) => Reason::Reversed,
-                    (None, Some(_)) => Reason::DeclinedOnline,
-                    (None, None) => reason,
+                    (None, Some(answer)) if !answer.approved => Reason::DeclinedOnline,
+                    (None, _) => reason,
                 };
                 self.complete(reason, context.now);
             }
         }
     }
 
+    /// Takes back what was asked. Of what moves no money nothing is left, and it ends.
     pub(super) fn reverse(&mut self, reason: ReversalReason, context: Context<'_>) {
+        if self.transaction.exposure() == Exposure::None {
+            return self.complete(reason.without_money(), context.now);
+        }
         let reversal = Reversal { stan: context.stans.take(), at: context.now, reason };
         self.write(Event::ReversalRequested(reversal), context.now);
         self.publish();

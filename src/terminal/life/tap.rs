@@ -39,7 +39,7 @@ impl Life {
             self.publish();
         }
         // A cryptogram that the acquirer never gets moves no money.
-        let refusal = self.transaction.request().online.refuses(outcome).or(refusal);
+        let refusal = self.transaction.request().refuses(Some(outcome)).or(refusal);
         match refusal {
             _ if second_tap => self.second_tap_ended(outcome, context),
             Some(reason) => self.complete(reason, context.now),
@@ -68,7 +68,8 @@ impl Life {
     }
 
     fn second_tap_ended(&mut self, outcome: TapOutcome, context: Context<'_>) {
-        if outcome == TapOutcome::Declined {
+        // Of a card that was only to be verified, its issuer has the last word.
+        if outcome == TapOutcome::Declined && !self.transaction.request().kind.is_inquiry() {
             self.withdraw(Reason::DeclinedOnline, ReversalReason::DeclinedByCard, context);
         } else {
             // The issuer has decided, whatever became of its data.

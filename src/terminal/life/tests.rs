@@ -1,4 +1,5 @@
 mod follow_up;
+mod issuer;
 mod online_mode;
 
 use super::*;

@@ -194,8 +194,9 @@ impl Host {
     /// # Errors
     /// See [`HostError`].
     pub async fn advise(&self, advice: &Advice) -> Result<AdviceAnswer, HostError> {
-        let message = advice.to_message(&self.config, &self.acceptor);
-        let answer = first(&mut self.send(message, Purpose::Advice, advice.request.stan, None)).await?;
+        let message = advice.to_message(&self.config, &self.acceptor)?;
+        let purpose = advice.purpose(&self.config);
+        let answer = first(&mut self.send(message, purpose, advice.request.stan, None)).await?;
         Ok(AdviceAnswer::read(self.read(&answer), advice)?)
     }
 

@@ -48,3 +48,19 @@ fn a_follow_up_without_an_answer_is_taken_back_also_after_a_power_cut() {
     bench.step(taken());
     assert_eq!((bench.result(), bench.life.transaction().approved_amount()), (Some(FinalResult::Reversed), None));
 }
+
+#[test]
+fn what_follows_from_an_approval_is_done_once_it_is_written_and_the_acquirer_is_told() {
+    for kind in [TransactionType::Capture, TransactionType::Adjustment] {
+        let mut stans = StanCounter::after(None);
+        let context = Context { now: at(0), stans: &mut stans, acceptor: &acceptor() };
+        let request = Request { kind, original: Some("s1".parse().unwrap()), ..purchase("t1") };
+        let life = Life::follow_up(request, original("t1"), context);
+        let mut bench = Bench { life, stans, second: 0 };
+        let written = ["note created", "note original_read", "note advice_requested", "write completed", "publish"];
+        assert_eq!(bench.outputs(), written, "in one commit");
+        assert_eq!(bench.result(), Some(FinalResult::Approved));
+        assert!(bench.life.transaction().is_advice_outstanding() && bench.life.is_over());
+        assert!(bench.handle(Input::Cancel).is_err());
+    }
+}

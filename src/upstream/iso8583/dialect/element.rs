@@ -40,6 +40,7 @@ pub enum Element {
     OriginalDataElements,
     OriginalData,
     OriginalReference,
+    OriginalAmount,
     ReplacementAmounts,
     KeySerialNumber,
 }
@@ -81,7 +82,7 @@ pub const ELEMENTS: &[Description] = &[
     element(Element::AcquirerId, "acquirer_id", "the acquirer, up to 11 digits", Public),
     element(Element::Track2, "track_2", "track 2, or its equivalent on the chip", Authentication),
     element(Element::RetrievalReferenceNumber, "retrieval_reference_number", "the transaction's reference: 12 characters", Public),
-    element(Element::AuthorisationCode, "authorisation_code", "of an approval, or of the one that is taken back, refunded or voided: 6 characters", Public),
+    element(Element::AuthorisationCode, "authorisation_code", "of an approval, or of the one that is taken back or followed up: 6 characters", Public),
     element(Element::ResponseCode, "response_code", "of an answer: what was decided; of an advice, Y1: approved offline", Public),
     element(Element::TerminalId, "terminal_id", "the terminal: 8 characters", Public),
     element(Element::MerchantId, "merchant_id", "the merchant: 15 characters", Public),
@@ -91,9 +92,10 @@ pub const ELEMENTS: &[Description] = &[
     element(Element::PinKeySerialNumber, "pin_key_serial_number", "by which the host finds the key of the PIN block (DUKPT): bytes, or their hexadecimal digits in a field of text", Public),
     element(Element::AdditionalAmounts, "additional_amounts", "account type 00, amount type 40 (cash), currency, D, amount: 20 characters; only with cashback", Public),
     element(Element::IccData, "icc_data", "data objects of chip and kernel; of an answer, the issuer's", Authentication),
-    element(Element::OriginalDataElements, "original_data_elements", "of the request that is taken back, refunded or voided: type, STAN, transmission time, acquirer, zeros: 42 digits", Public),
-    element(Element::OriginalData, "original_data", "of the request that is taken back, refunded or voided: type, STAN, local time, length of the acquirer and the acquirer: up to 35 digits", Public),
-    element(Element::OriginalReference, "original_reference", "of the transaction that is refunded or voided: the reference by which the acquirer knows it", Public),
+    element(Element::OriginalDataElements, "original_data_elements", "of the request that is taken back or followed up: type, STAN, transmission time, acquirer, zeros: 42 digits", Public),
+    element(Element::OriginalData, "original_data", "of the request that is taken back or followed up: type, STAN, local time, length of the acquirer and the acquirer: up to 35 digits", Public),
+    element(Element::OriginalReference, "original_reference", "of the transaction that is followed up: the reference by which the acquirer knows it", Public),
+    element(Element::OriginalAmount, "original_amount", "of a follow-up: what its original came to before, minor units: 12 digits", Public),
     element(Element::KeySerialNumber, "key_serial_number", "by which the host finds the key of the MAC (DUKPT): bytes, or their hexadecimal digits in a field of text", Public),
     element(Element::ReplacementAmounts, "replacement_amounts", "what remains of the amount that is taken back, nothing: 42 characters", Public),
 ];
@@ -126,6 +128,7 @@ impl Element {
                 | OriginalDataElements
                 | OriginalData
                 | OriginalReference
+                | OriginalAmount
                 | ReplacementAmounts
                 | KeySerialNumber
         )

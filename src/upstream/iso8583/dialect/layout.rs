@@ -22,6 +22,18 @@ pub enum Purpose {
     ReferencedRefund,
     /// This sale is to be undone as a whole, before it is settled.
     Void,
+    /// May this be held, to be captured later?
+    PreAuthorisation,
+    /// May more be held?
+    Increment,
+    /// What is held is captured, in whole or in part.
+    Completion,
+    /// What is held is given up.
+    Release,
+    /// A tip was added to this sale.
+    Adjustment,
+    /// Is this card good?
+    Verification,
     /// Card and terminal have approved.
     Advice,
     /// A request is taken back.
@@ -36,12 +48,18 @@ pub enum Purpose {
 
 impl Purpose {
     /// Each, with its name in a dialect's file.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 16] = [
         (Self::Authorisation, "authorisation"),
         (Self::Financial, "financial"),
         (Self::Refund, "refund"),
         (Self::ReferencedRefund, "referenced_refund"),
         (Self::Void, "void"),
+        (Self::PreAuthorisation, "pre_authorisation"),
+        (Self::Increment, "increment"),
+        (Self::Completion, "completion"),
+        (Self::Release, "release"),
+        (Self::Adjustment, "adjustment"),
+        (Self::Verification, "verification"),
         (Self::Advice, "advice"),
         (Self::Reversal, "reversal"),
         (Self::SignOn, "sign_on"),
@@ -65,7 +83,23 @@ impl Purpose {
 
     /// Whether such a message is about an earlier one, and must name it.
     pub(super) fn names_original(self) -> bool {
-        matches!(self, Self::ReferencedRefund | Self::Void | Self::Reversal)
+        let is_first = matches!(self, Self::PreAuthorisation | Self::Verification);
+        self == Self::Reversal || (self.is_of_one_kind() && !is_first)
+    }
+
+    /// Whether all such messages are for one kind of transaction, so that a dialect can say its processing code once and
+    /// for all.
+    pub(super) fn is_of_one_kind(self) -> bool {
+        use Purpose::*;
+        matches!(
+            self,
+            ReferencedRefund | Void | PreAuthorisation | Increment | Completion | Release | Adjustment | Verification
+        )
+    }
+
+    /// Whether the host is told what was decided, and not asked.
+    pub fn is_advice(self) -> bool {
+        matches!(self, Self::Advice | Self::Completion | Self::Adjustment)
     }
 }
 

@@ -376,7 +376,8 @@ impl Dialect {
         for number in layout.constants.keys() {
             match self.elements.get(number) {
                 // What an advice says of the decision is the same in each: it was approved.
-                Some(Element::ResponseCode) if purpose == Purpose::Advice => {}
+                Some(Element::ResponseCode) if purpose.is_advice() => {}
+                Some(Element::ProcessingCode) if purpose.is_of_one_kind() => {}
                 Some(element) if element.is_never_constant() => {
                     return Err(InvalidDialect::Constant(*number, *element));
                 }
@@ -387,7 +388,10 @@ impl Dialect {
         for number in layout.fields.iter().filter(|number| !layout.constants.contains_key(number)) {
             elements.push(*self.elements.get(number).ok_or(InvalidDialect::Empty(*number))?);
         }
-        if let Some(element) = purpose.needs().iter().find(|element| !elements.contains(element)) {
+        let is_constant =
+            |element: &Element| self.field_of(*element).is_some_and(|number| layout.constants.contains_key(&number));
+        let is_lacking = |element: &&Element| !elements.contains(element) && !is_constant(element);
+        if let Some(element) = purpose.needs().iter().find(is_lacking) {
             return Err(InvalidDialect::Lacks(purpose, *element));
         }
         let names_original =
