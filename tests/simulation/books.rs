@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use emv::fields::Amount;
 use tender_sim::acquirer::{Kind, Ledger};
 use tenderd::journal::Journal;
-use tenderd::terminal::TransactionType::{self, Purchase};
+use tenderd::terminal::TransactionType::{self, Adjustment, Capture, Increment, Purchase, Refund, Release, Void};
 use tenderd::terminal::{FinalResult, Request, Token, Transaction};
 
 /// Numbers of the cards that are used: none of them may be seen in clear.
@@ -33,8 +33,8 @@ impl Books {
     }
 
     /// Everything that anybody asked for.
-    pub(crate) fn asked_for(&self) -> Vec<Token> {
-        self.requests.keys().cloned().collect()
+    pub(crate) fn asked_for(&self) -> Vec<(Token, TransactionType)> {
+        self.requests.iter().map(|(token, request)| (token.clone(), request.kind)).collect()
     }
 
     /// The sales that somebody was told are paid, and with how much.
@@ -42,6 +42,13 @@ impl Books {
         let is_sale = |token: &Token| self.requests.get(token).is_some_and(|request| request.kind == Purchase);
         let paid = self.told.iter().filter(|(token, _)| is_sale(token));
         paid.filter_map(|(token, (_, amount))| Some((token.clone(), (*amount)?))).collect()
+    }
+
+    /// What somebody was told is approved.
+    pub(crate) fn approved(&self) -> Vec<(Token, TransactionType)> {
+        let mut all = self.asked_for();
+        all.retain(|(token, _)| self.told.get(token).is_some_and(|(result, _)| *result == FinalResult::Approved));
+        all
     }
 
     /// A register gave up what the terminal had never taken.
@@ -85,10 +92,15 @@ impl Books {
         self.complaint.as_deref()
     }
 
-    /// How many transactions came to which end.
-    pub(crate) fn tally(&self) -> BTreeMap<&'static str, u64> {
-        self.told.values().fold(BTreeMap::new(), |mut tally, (result, _)| {
-            *tally.entry(result.name()).or_default() += 1;
+    /// How many transactions came to which end; of those that were approved, of which kind.
+    pub(crate) fn tally(&self) -> BTreeMap<String, u64> {
+        self.told.iter().fold(BTreeMap::new(), |mut tally, (token, (result, _))| {
+            let kind = self.requests.get(token).map(|request| request.kind.name().replace('_', " "));
+            let end = match (result, kind) {
+                (FinalResult::Approved, Some(kind)) => format!("{kind} approved"),
+                _ => result.name().to_owned(),
+            };
+            *tally.entry(end).or_default() += 1;
             tally
         })
     }
@@ -100,7 +112,7 @@ impl Books {
         }
         // Follow-ups of which nobody was told are in the journal alone.
         let mut requests = self.requests.clone();
-        for token in self.asked_for() {
+        for (token, _) in self.asked_for() {
             let Ok(follow_ups) = journal.follow_ups(&token) else { continue };
             self.compare_with_follow_ups(&token, journal, &follow_ups);
             requests.extend(follow_ups.into_iter().map(|each| (each.token().clone(), each.request().clone())));
@@ -154,10 +166,14 @@ impl Books {
         if host.unauthenticated > 0 {
             self.complain(format!("{} messages had a wrong MAC, or a key that was used before", host.unauthenticated));
         }
-        for sale in &host.entries {
-            let (refunded, voided) = (host.given_back(sale, Kind::Refund), host.given_back(sale, Kind::Void));
-            if refunded + voided > sale.stands() {
-                self.complain(format!("of {sale:?}, {refunded} are refunded and {voided} are voided"));
+        for entry in &host.entries {
+            let (refunded, voided) = (host.given_back(entry, Kind::Refund), host.given_back(entry, Kind::Void));
+            if refunded + voided > host.whole(entry) {
+                self.complain(format!("of {entry:?}, {refunded} are refunded and {voided} are voided"));
+            }
+            let collected = host.collected(entry);
+            if collected > host.whole(entry) {
+                self.complain(format!("of {entry:?}, {collected} are collected"));
             }
         }
         let mut stans: Vec<u64> = host.entries.iter().map(|entry| entry.stan).collect();
@@ -167,17 +183,34 @@ impl Books {
         }
     }
 
-    /// Refunds never come to more than what they refund, and what is voided is neither refunded nor voided again.
+    /// Refunds never come to more than what they refund, and what is voided is neither refunded nor voided again. What is
+    /// held is captured or released once, with what was added and no more.
     fn compare_with_follow_ups(&mut self, token: &Token, journal: &Journal, follow_ups: &[Transaction]) {
-        let approved = |kind: TransactionType| {
-            let such = follow_ups.iter().filter(move |each| each.request().kind == kind);
-            such.filter_map(Transaction::approved_amount).map(Amount::minor_units).sum::<u64>()
+        let is_voided = |refund: &Transaction| {
+            let voids = journal.follow_ups(refund.token()).unwrap_or_default();
+            refund.request().kind == Refund && voids.iter().any(|void| void.approved_amount().is_some())
         };
+        let standing: Vec<_> = follow_ups.iter().filter(|each| !is_voided(each)).collect();
+        let approved = |kind: TransactionType| {
+            let such = standing.iter().filter(move |each| each.request().kind == kind);
+            such.filter_map(|each| each.approved_amount()).map(Amount::minor_units).collect::<Vec<_>>()
+        };
+        let sum = |kind| approved(kind).iter().sum::<u64>();
         let original = journal.find(token).ok().flatten();
         let original = original.and_then(|sale| sale.approved_amount()).map_or(0, Amount::minor_units);
-        let (refunded, voided) = (approved(TransactionType::Refund), approved(TransactionType::Void));
-        if refunded + voided > original {
-            self.complain(format!("of {token}, {original}, there are refunded {refunded} and voided {voided}"));
+        let whole = original + sum(Increment) + sum(Adjustment);
+        for (taken, what) in
+            [(sum(Refund) + sum(Void), "given back"), (sum(Capture) + sum(Release), "captured and released")]
+        {
+            if taken > whole {
+                self.complain(format!("of {token}, {whole}, there are {taken} {what}"));
+            }
+        }
+        if approved(Capture).len() + approved(Release).len() > 1 {
+            self.complain(format!("{token} was captured or released more than once"));
+        }
+        if approved(Adjustment).len() > 1 {
+            self.complain(format!("{token} has more than one tip"));
         }
     }
 }

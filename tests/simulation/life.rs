@@ -257,8 +257,8 @@ impl Life {
     }
 
     fn populate(&self, world: &World, trouble: &Trouble, random: &mut Random, terminal: &Terminal) {
-        let follow_up = self.register("follow-up".to_owned(), world, random, terminal);
-        self.runtime.spawn(follow_up.follow_up(lock(&world.books).open()));
+        let clerk = self.register("follow-up".to_owned(), world, random, terminal);
+        self.runtime.spawn(clerk.ask_for_ends(lock(&world.books).open()));
         if trouble.is_over {
             return;
         }
@@ -322,7 +322,7 @@ impl Life {
         self.troubles.end();
         if let Some(terminal) = &self.terminal {
             let register = self.register("clerk".to_owned(), world, random, terminal);
-            self.runtime.spawn(register.follow_up(lock(&world.books).open()));
+            self.runtime.spawn(register.ask_for_ends(lock(&world.books).open()));
         }
     }
 

@@ -108,7 +108,7 @@ fn main() -> ExitCode {
     let (seeds, took) = (last - first, begun.elapsed().as_secs_f64());
     println!("simulation: {seeds} seeds, nothing lost and nothing doubled; {:.0} seeds a second", seeds as f64 / took);
     let ends = tally.into_inner().expect("nobody panics with it");
-    let ends: Vec<String> = ends.iter().map(|(end, count): (_, &u64)| format!("{count} {end}")).collect();
+    let ends: Vec<String> = ends.iter().map(|(end, count): (&String, &u64)| format!("{count} {end}")).collect();
     println!("transactions: {}", ends.join(", "));
     ExitCode::SUCCESS
 }
@@ -151,7 +151,7 @@ fn configuration(folder: &Path) -> PathBuf {
 }
 
 /// How many transactions came to which end.
-type Ends = BTreeMap<&'static str, u64>;
+type Ends = BTreeMap<String, u64>;
 
 /// Runs the world of one seed; an error says what was wrong in it.
 fn simulate(seed: u64, config: &Path, folder: &TempDir) -> Result<Ends, String> {

@@ -17,6 +17,35 @@ use crate::trouble::Troubles;
 /// Amounts in minor units. By their last two digits the host declines some, and approves a part of others.
 const AMOUNTS: [u32; 10] = [1250, 990, 1251, 905, 1410, 4999, 4951, 6600, 6610, 300];
 
+/// What registers begin with a card.
+const KINDS: [TransactionType; 10] = {
+    use TransactionType::{PreAuthorisation, Purchase, Refund, Verification};
+    [
+        Purchase,
+        Purchase,
+        Purchase,
+        Purchase,
+        Purchase,
+        Refund,
+        PreAuthorisation,
+        PreAuthorisation,
+        PreAuthorisation,
+        Verification,
+    ]
+};
+
+/// What they do with a sale, or with whatever else.
+const OF_A_SALE: [TransactionType; 6] = {
+    use TransactionType::{Adjustment, Capture, Refund, Void};
+    [Refund, Refund, Void, Void, Adjustment, Capture]
+};
+
+/// What they do with what is held.
+const OF_A_HOLD: [TransactionType; 6] = {
+    use TransactionType::{Capture, Increment, Refund, Release};
+    [Increment, Increment, Capture, Capture, Release, Refund]
+};
+
 pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().expect("a panic ends the run")
 }
@@ -61,11 +90,12 @@ impl Register {
                 return;
             }
             let token = format!("{}-{number}", self.name).parse().expect("letters, digits and a hyphen");
+            let kind = self.random.pick(&KINDS);
             let request = Request {
                 token,
-                kind: if self.random.percent(15) { TransactionType::Refund } else { TransactionType::Purchase },
+                kind,
                 original: None,
-                amount: Amount::from(self.random.pick(&AMOUNTS)),
+                amount: if kind.is_inquiry() { Amount::ZERO } else { Amount::from(self.random.pick(&AMOUNTS)) },
                 amount_other: None,
                 currency: Currency::from_alpha("EUR").expect("in the table"),
                 reader: None,
@@ -75,21 +105,25 @@ impl Register {
             };
             self.carry_through(&request).await;
             if self.random.percent(40) {
-                self.follow_up_a_sale(number).await;
+                self.follow_up(number).await;
             }
         }
     }
 
-    /// Refunds or voids some sale, its own or another register's, done or not, once more or not, and asks for that one
-    /// time or many.
-    async fn follow_up_a_sale(&mut self, number: u32) {
+    /// Follows up some transaction, its own or another register's, done or not, possible or not, and asks for that one time
+    /// or many.
+    async fn follow_up(&mut self, number: u32) {
         let asked = lock(&self.books).asked_for();
-        let original: Token = asked[self.random.below(asked.len())].clone();
+        let approved = lock(&self.books).approved();
+        let asked = if approved.is_empty() || self.random.percent(30) { asked } else { approved };
+        let (original, of): (Token, _) = asked[self.random.below(asked.len())].clone();
+        let kinds = if of == TransactionType::PreAuthorisation { &OF_A_HOLD } else { &OF_A_SALE };
         let follow_up = FollowUp {
             token: format!("{}-{number}b", self.name).parse().expect("letters, digits and a hyphen"),
-            kind: if self.random.percent(35) { TransactionType::Void } else { TransactionType::Refund },
+            kind: self.random.pick(kinds),
             original,
             amount: self.random.percent(60).then(|| Amount::from(self.random.pick(&AMOUNTS))),
+            total: None,
             currency: None,
             reference: None,
         };
@@ -122,7 +156,7 @@ impl Register {
     }
 
     /// Asks for the end of what was asked for in an earlier life, or by somebody who has vanished.
-    pub(crate) async fn follow_up(mut self, requests: Vec<Request>) {
+    pub(crate) async fn ask_for_ends(mut self, requests: Vec<Request>) {
         for request in requests {
             while !self.ask_again(&request).await {
                 self.pause(500, 5_000).await;
