@@ -66,8 +66,8 @@ impl Terminal1 {
     ///
     /// With `original` (s: the token of an approved transaction), a `refund` gives money back and a `void` undoes the
     /// whole before it is settled, without a card. Then `amount` and `currency` may be left out: all that is left is
-    /// meant; and `amount_other`, `reader`, `accept_partial` and `online` have no place. However many refunds there are, they never
-    /// come to more than the original: `MoreThanIsLeft`.
+    /// meant; and `amount_other`, `reader`, `accept_partial` and `online` have no place. However many refunds there are,
+    /// they never come to more than the original: `MoreThanIsLeft`.
     ///
     /// Calling again with the same token and the same values gives the same object and starts
     /// nothing; with other values it fails with `org.tenderd.Error.TokenReused`. A type that no card
