@@ -40,10 +40,11 @@ pub enum DaemonError {
 /// # Errors
 /// See [`DaemonError`].
 pub fn start(config: Arc<Config>, keys: AcquirerKeys) -> Result<Daemon, DaemonError> {
-    let mac_keys = match (keys.mac, keys.dukpt) {
-        (Some(key), _) => MacKeys::Configured(Arc::new(key)),
-        (None, Some(initial_key)) => MacKeys::Derived(initial_key),
-        (None, None) => MacKeys::None,
+    let mac_keys = match (keys.mac, keys.dukpt, keys.master) {
+        (Some(key), ..) => MacKeys::Configured(Arc::new(key)),
+        (None, Some(initial_key), _) => MacKeys::Derived(initial_key),
+        (None, None, Some(master)) => MacKeys::by_sign_on(master),
+        (None, None, None) => MacKeys::None,
     };
     let inputs = LinkInputs { mac_keys, identity: keys.identity, jitter: Box::new(random_number) };
     let host = Host::start_with(config.host.clone(), config.card_acceptor.clone(), inputs);

@@ -334,7 +334,8 @@ async fn a_silent_host_is_asked_whether_it_is_there_and_an_unused_connection_is_
     let mut state = link.state();
     state.wait_for(|state| state.silences == 1).await.unwrap();
     let request = sale(2, 100);
-    let echo = NetworkRequest { stan: request.stan, at: request.at, purpose: NetworkPurpose::EchoTest };
+    let echo =
+        NetworkRequest { stan: request.stan, at: request.at, purpose: NetworkPurpose::EchoTest, batch: request.batch };
     assert_eq!(link.manage(echo).await, Err(NoAnswer::TimedOut.into()));
     state.wait_for(|state| state.peer.is_none()).await.unwrap();
     assert!(link.authorise(&sale(3, 700)).await.unwrap().decision.is_approved());

@@ -309,7 +309,12 @@ async fn an_acquirer_of_1993_approves_declines_and_takes_back() {
     assert_eq!(host.reverse(&reversal(&sale(9, 1000))).await.unwrap().says, OnReversal::NotFound);
     let advice = Advice { request: AuthorisationRequest { track2: None, ..sale(11, 700) }, is_repeat: false };
     assert!(host.advise(&advice).await.unwrap().is_taken());
-    let echo = NetworkRequest { stan: sale(12, 0).stan, at: sale(12, 0).at, purpose: NetworkPurpose::EchoTest };
+    let echo = NetworkRequest {
+        stan: sale(12, 0).stan,
+        at: sale(12, 0).at,
+        purpose: NetworkPurpose::EchoTest,
+        batch: sale(12, 0).batch,
+    };
     assert_eq!(host.manage(echo).await.unwrap().to_string(), "00");
     let types: Vec<_> = acquirer.ledger().entries.iter().map(|entry| entry.mti.clone()).collect();
     assert_eq!((types.join(" ").as_str(), acquirer.ledger().total()), ("1100 1100 1100 1100 1220", 1250 + 505 + 700));

@@ -91,7 +91,12 @@ async fn approve_decline_drop_and_delay(python: &OsString, format: &str, more: &
     let settings = format!("response_timeout_ms = 600\nbackoff_initial_ms = 10\n{dialect}");
     let host = Host::start(config(&mock.address, &settings), acceptor());
 
-    let echo = NetworkRequest { stan: sale(1, 0).stan, at: sale(1, 0).at, purpose: NetworkPurpose::EchoTest };
+    let echo = NetworkRequest {
+        stan: sale(1, 0).stan,
+        at: sale(1, 0).at,
+        purpose: NetworkPurpose::EchoTest,
+        batch: sale(1, 0).batch,
+    };
     assert_eq!(host.manage(echo).await.map(|code| code.to_string()), Ok("00".to_owned()), "{format}");
 
     let record = chip_data::data_record("visa-online");

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use tender_sim::acquirer::{Acquirer, Desk, Macs, Rules, Tls, WireFormat};
+use tender_sim::acquirer::{Acquirer, Desk, Macs, Rules, SignOn, Tls, WireFormat};
 use tender_sim::card::{Card, Personality, PersonalityError};
 use tender_sim::crypto::MessageMac;
 use tender_sim::vpcd::{self, Departure};
@@ -27,7 +27,7 @@ enum Counterparty {
     /// A card in a virtual PC/SC reader (vsmartcard-vpcd)
     Card(CardArguments),
     /// An acquirer on TCP, with the issuers behind it
-    Acquirer(AcquirerArguments),
+    Acquirer(Box<AcquirerArguments>),
 }
 
 #[derive(clap::Args)]
@@ -51,7 +51,7 @@ struct AcquirerArguments {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8583")]
     listen: SocketAddr,
-    /// How messages are written: ascii, ascii-binary, bcd or iso-1993
+    /// How messages are written: ascii, ascii-binary, bcd, iso-1993 or union-pay
     #[arg(long, default_value = "bcd", value_parser = |name: &str| WireFormat::named(name).ok_or("no such dialect"))]
     dialect: WireFormat,
     /// The length header: 2-binary, 4-binary, 2-ascii or 4-ascii
@@ -65,7 +65,7 @@ struct AcquirerArguments {
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// Expect message authentication codes in fields 64 and 128, and answer with them; requests with a wrong one are
-    /// refused and not booked: retail-padding-1, retail-padding-2 or aes-cmac
+    /// refused and not booked: retail-padding-1, retail-padding-2, aes-cmac or union-pay-ecb
     #[arg(long, value_name = "ALGORITHM", value_parser = MessageMac::NAMES)]
     mac: Option<String>,
     /// The key of those codes: 32 hexadecimal digits
@@ -75,6 +75,13 @@ struct AcquirerArguments {
     /// digits; of AES DUKPT for aes-cmac, of TDES DUKPT for the others
     #[arg(long, value_name = "HEX", requires = "mac", conflicts_with = "mac_key", value_parser = key)]
     bdk: Option<[u8; 16]>,
+    /// The master key of every terminal: it gets the key of those codes when it signs on, enciphered under this one with a
+    /// check value, in field 62: 32 hexadecimal digits
+    #[arg(long, value_name = "HEX", requires = "mac", conflicts_with_all = ["mac_key", "bdk"], value_parser = key)]
+    master_key: Option<[u8; 16]>,
+    /// After how many messages a terminal must sign on again
+    #[arg(long, value_name = "N", requires = "master_key")]
+    keys_expire_after: Option<u32>,
     /// The field that has the key serial number, in hexadecimal digits
     #[arg(long, value_name = "FIELD", requires = "bdk", default_value_t = 63)]
     ksn_field: u8,
@@ -156,11 +163,18 @@ fn acquirer(arguments: &AcquirerArguments) -> Result<(), Box<dyn Error>> {
     let desk = Desk::new(format, rules);
     let desk = match (&arguments.mac, arguments.mac_key, arguments.bdk) {
         (None, ..) => desk,
+        (Some(algorithm), None, None) => {
+            let master = arguments.master_key.ok_or("--mac needs --mac-key, --bdk or --master-key")?;
+            let sign_on = SignOn::new(algorithm, master).ok_or("no such algorithm with keys by sign-on")?;
+            desk.with_sign_on(match arguments.keys_expire_after {
+                Some(messages) => sign_on.with_lifetime(messages),
+                None => sign_on,
+            })
+        }
         (Some(algorithm), Some(key), _) => desk.with_macs(Macs::fixed(algorithm, key).ok_or("no such algorithm")?),
         (Some(algorithm), None, Some(base)) => {
             desk.with_macs(Macs::derived(algorithm, base, arguments.ksn_field).ok_or("no such algorithm")?)
         }
-        (Some(_), None, None) => return Err("--mac needs --mac-key or --bdk".into()),
     };
     let tls = arguments.tls_cert.as_deref().zip(arguments.tls_key.as_deref());
     let tls = tls.map(|(certificate, key)| {

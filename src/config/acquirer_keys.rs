@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::file::{self, SecretKey};
 use super::source::{ConfigError, Place, Source, hex};
-use crate::keys::{InitialKey, InitialKeyError, KeyPurpose, KeySource, MacAlgorithm, MacKey};
+use crate::keys::{InitialKey, InitialKeyError, KeyForm, KeyPurpose, KeySource, MacAlgorithm, MacKey, MasterKey};
 use crate::upstream::iso8583::MacKeyOrigin;
 use crate::upstream::{HostConfig, Identity};
 
@@ -22,6 +22,7 @@ use crate::upstream::{HostConfig, Identity};
 pub struct AcquirerKeySettings {
     mac: Option<Setting<MacAlgorithm>>,
     dukpt: Option<Setting<Initial>>,
+    master: Option<Setting<KeyForm>>,
     protection: Option<Setting<()>>,
     identity: Option<Setting<Vec<CertificateDer<'static>>>>,
 }
@@ -33,6 +34,8 @@ pub struct AcquirerKeys {
     pub mac: Option<MacKey>,
     /// The initial key of DUKPT.
     pub dukpt: Option<InitialKey>,
+    /// The terminal's master key, which opens those that the host hands out at sign-on.
+    pub master: Option<MasterKey>,
     /// Who the terminal is in TLS.
     pub identity: Option<Identity>,
 }
@@ -124,6 +127,24 @@ impl AcquirerKeySettings {
                 source.error(host_at, "its dialect wants MACs with derived keys: name the initial key in [keys.dukpt]")
             );
         }
+        let form = algorithm_of(MacKeyOrigin::SignOn).and(dialect.working_keys.as_ref()).map(|rule| rule.form);
+        let master = match (&keys.master, form) {
+            (Some(master), Some(form)) => {
+                let (table, place) = (master.get_ref(), source.place(master.span()));
+                Some(setting(source, place, (&table.credential, &table.file), form)?)
+            }
+            (Some(master), None) => {
+                let message = "the host's dialect has no MACs with keys by sign-on, so it would open nothing; leave it out, \
+                               or give the dialect a [mac] table with key = \"sign-on\"";
+                return Err(source.error(master.span(), message));
+            }
+            (None, Some(_)) => {
+                let message = "its dialect has the host hand out keys at sign-on: name the terminal's master key in \
+                               [keys.master]";
+                return Err(source.error(host_at, message));
+            }
+            (None, None) => None,
+        };
         let protection = keys.protection.as_ref().map(|protection| {
             let table = protection.get_ref();
             let place = source.place(protection.span());
@@ -134,7 +155,7 @@ impl AcquirerKeySettings {
             setting(source, place, (&table.credential, &table.file), tls.certificate().to_vec())
         });
         let (dukpt, protection, identity) = (dukpt.transpose()?, protection.transpose()?, identity.transpose()?);
-        Ok(AcquirerKeySettings { mac, dukpt, protection, identity })
+        Ok(AcquirerKeySettings { mac, dukpt, master, protection, identity })
     }
 
     /// Reads the keys; `credentials` is the folder of the service's credentials, `$CREDENTIALS_DIRECTORY`.
@@ -161,6 +182,11 @@ impl AcquirerKeySettings {
             };
             let bytes = setting.read(credentials, purpose, protection)?;
             keys.dukpt = Some(initial_key(*scheme, &bytes, id).map_err(|error| setting.place.error(error))?);
+        }
+        if let Some(setting) = &self.master {
+            let bytes = setting.read(credentials, KeyPurpose::Master, protection)?;
+            let key = MasterKey::new(setting.particulars, &bytes).map_err(|error| setting.place.error(error))?;
+            keys.master = Some(key);
         }
         if let Some(Setting { particulars: certificate, source, place }) = &self.identity {
             let (path, pem) = source.read_text(credentials).map_err(|error| place.error(error))?;
@@ -231,6 +257,9 @@ mod tests {
         let example = EXAMPLE.replace("\"/usr/share/tenderd/keys/test-ca.toml\"", "");
         let rule = if lines.contains("[keys.mac]") {
             "mac = { algorithm = 'retail-padding-1', key = 'configured' }"
+        } else if lines.contains("[keys.master]") {
+            "mac = { algorithm = 'retail-padding-1', key = 'sign-on' }, working_keys = { message = 'key_exchange', \
+             field = 62, form = 'tdes-ecb', keys = [{ key = 'mac', length = 16, check_value = 3 }] }"
         } else if lines.contains("[keys.dukpt]") {
             "elements = { 63 = 'key_serial_number' }, mac = { algorithm = 'retail-padding-1', key = 'dukpt' }"
         } else {
@@ -241,6 +270,7 @@ mod tests {
     }
 
     const MAC: &str = "[keys.mac]\nfile = 'mac.key'";
+    const MASTER: &str = "[keys.master]\nfile = 'master.key'";
     const DUKPT: &str = "[keys.dukpt]\ncredential = 'dukpt'\nscheme = 'aes'\nid = '1234567890123456'";
 
     #[test]
@@ -251,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_key_that_would_protect_nothing_is_refused() {
-        for (lines, key) in [(MAC, "keys.mac"), (DUKPT, "keys.dukpt")] {
+        for (lines, key) in [(MAC, "keys.mac"), (DUKPT, "keys.dukpt"), (MASTER, "keys.master")] {
             let text = format!("{}\n{lines}", with_macs(""));
             let error = Config::parse(Path::new("tenderd.toml"), &text).unwrap_err().to_string();
             assert!(
@@ -264,10 +294,10 @@ mod tests {
 
     #[test]
     fn a_dialect_with_macs_needs_a_key_for_them() {
-        for (lines, key) in [(MAC, "[keys.mac]"), (DUKPT, "[keys.dukpt]")] {
+        for (lines, key) in [(MAC, "[keys.mac]"), (DUKPT, "[keys.dukpt]"), (MASTER, "[keys.master]")] {
             let without_key = with_macs(lines).replace(lines, "");
             let error = Config::parse(Path::new("tenderd.toml"), &without_key).unwrap_err().to_string();
-            assert!(error.contains("host: its dialect wants MACs") && error.contains(key), "{error}");
+            assert!(error.contains("host: its dialect ") && error.contains(key), "{error}");
         }
     }
 
@@ -286,6 +316,10 @@ mod tests {
     fn keys_are_read_from_files_and_credentials() {
         let files = [("mac.key", "0123456789ABCDEFFEDCBA9876543210"), ("dukpt", "1273671EA26AC29AFA4D1084127652A1\n")];
         assert!(read(MAC, &files).unwrap().mac.is_some());
+        let master = [("master.key", "0123456789ABCDEFFEDCBA9876543210")];
+        assert!(read(MASTER, &master).unwrap().master.is_some());
+        let weak = read(MASTER, &[("master.key", &"0123456789ABCDEF".repeat(2))]).unwrap_err();
+        assert!(weak.contains("keys.master: a master key whose halves are the same"), "{weak}");
         assert_eq!(read(DUKPT, &files).unwrap().dukpt.unwrap().id().to_string(), "1234567890123456");
     }
 

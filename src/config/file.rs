@@ -81,6 +81,7 @@ pub(super) struct Keys {
     pub(super) files: Vec<Spanned<PathBuf>>,
     pub(super) mac: Option<Spanned<SecretKey>>,
     pub(super) dukpt: Option<Spanned<DukptKey>>,
+    pub(super) master: Option<Spanned<SecretKey>>,
     pub(super) protection: Option<Spanned<SecretKey>>,
 }
 

@@ -122,8 +122,10 @@ fn messages(dialect: &Dialect) -> Value {
         let mut fields = serde_json::Map::new();
         for number in dialect.numbers(layout) {
             let constant = layout.constants.get(&number).map(|value| json!({ "constant": value }));
+            let composition =
+                || layout.compositions.get(&number).map(|composed| json!({ "composition": composed.to_string() }));
             let element = || json!({ "element": dialect.elements.get(&number).map(Element::to_string) });
-            fields.insert(number.to_string(), constant.unwrap_or_else(element));
+            fields.insert(number.to_string(), constant.or_else(composition).unwrap_or_else(element));
         }
         let types = json!({
             "type": layout.mti.to_string(),
@@ -142,9 +144,10 @@ fn print(dialect: &Dialect, output: &Output) {
         output.line(&format!("\n{}", output.styled(Style::Bold, &heading)));
         for number in dialect.numbers(layout) {
             let format = dialect.format(number).map(|format| format.to_string()).unwrap_or_default();
-            let content = match layout.constants.get(&number) {
-                Some(value) => format!("\"{value}\""),
-                None => dialect.elements.get(&number).map(Element::to_string).unwrap_or_default(),
+            let content = match (layout.constants.get(&number), layout.compositions.get(&number)) {
+                (Some(value), _) => format!("\"{value}\""),
+                (None, Some(composition)) => format!("\"{composition}\""),
+                (None, None) => dialect.elements.get(&number).map(Element::to_string).unwrap_or_default(),
             };
             output.line(&format!("  {number:>3}  {format:<10} {content}"));
         }

@@ -21,6 +21,12 @@ pub enum KeyPurpose {
     Mac(MacAlgorithm),
     /// Opening key blocks.
     Protection,
+    /// Opening working keys that the host sends.
+    Master,
+    /// PIN blocks.
+    PinEncryption,
+    /// Track data.
+    DataEncryption,
 }
 
 /// Attributes of a key block's header that fit a purpose.
@@ -38,6 +44,9 @@ impl KeyPurpose {
             KeyPurpose::TdesInitialKey => ("B1", 'T', "XN"),
             KeyPurpose::Mac(MacAlgorithm::RetailPadding1 | MacAlgorithm::RetailPadding2) => ("M3", 'T', "CN"),
             KeyPurpose::Mac(MacAlgorithm::AesCmac) => ("M6", 'A', "CN"),
+            KeyPurpose::Master => ("K0", 'T', "BDN"),
+            KeyPurpose::PinEncryption => ("P0", 'T', "BEN"),
+            KeyPurpose::DataEncryption => ("D0", 'T', "BEN"),
             KeyPurpose::Mac(MacAlgorithm::UnionPayEcb) | KeyPurpose::Protection => return None,
         };
         Some(Attributes { usage, algorithm, modes })

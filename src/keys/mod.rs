@@ -9,6 +9,7 @@ mod mac;
 mod pin_block;
 mod source;
 mod storage;
+mod working_key;
 
 pub use dukpt::{
     Dukpt, InitialKey, InitialKeyError, InitialKeyId, KeyReservation, KeySerialNumber, KeySerialNumberError, KeyUsage,
@@ -19,3 +20,5 @@ pub use mac::{MacAlgorithm, MacKey, MacKeyError};
 pub use pin_block::{PinBlock, PinBlockError, PinBlockFormat};
 pub use source::{KeySource, KeySourceError};
 pub use storage::{Generation, KeyError, KeyHistory, NotSealed, Sealed, StorageKey, StorageKeys, Unsealable};
+pub(crate) use working_key::is_mac_key_length;
+pub use working_key::{KeyForm, MasterKey, MasterKeyError, WorkingKeyPlace, WorkingKeyUse, WorkingKeysError};

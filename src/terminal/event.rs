@@ -7,6 +7,7 @@ use emv::fields::Amount;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::batch::BatchNumber;
 use super::card::MaskedPan;
 use super::ending::{FinalResult, Reason, ReversalReason};
 use super::hex::Hex;
@@ -299,6 +300,9 @@ pub struct Original {
     /// The authorisation code of its approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorisation_code: Option<String>,
+    /// The batch that it is in.
+    #[serde(default)]
+    pub batch: BatchNumber,
     /// The card that paid.
     #[serde(flatten)]
     pub card: CardOnRecord,

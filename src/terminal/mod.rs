@@ -6,6 +6,7 @@
 //! the [`ForwardingQueue`].
 
 mod acquirer_view;
+mod batch;
 mod card;
 mod closed;
 mod display;
@@ -33,6 +34,7 @@ mod view;
 pub use emv::fields::Amount;
 
 pub use acquirer_view::AcquirerView;
+pub use batch::{BatchNumber, BatchNumberError};
 pub use card::{Card, CardFormatError, MaskedPan, MaskedPanError};
 pub use ending::{FinalResult, Interruption, Reason, ReversalReason};
 pub use engine::{Engine, Inputs, StartError};

@@ -63,6 +63,7 @@ pub(crate) fn original(token: &str) -> Original {
         amount: Some(Amount::from(1250)),
         rrn,
         authorisation_code: Some("A1B2C3".to_owned()),
+        batch: BatchNumber::FIRST,
         card: tap(token, TapOutcome::OnlineRequest).on_record(),
     }
 }

@@ -14,7 +14,7 @@ use super::icc_data::IssuerData;
 use super::iso8583::{Dialect, Element, Message};
 use super::response_code::{Action, ResponseCode};
 use crate::keys::PinBlock;
-use crate::terminal::{Acceptor, Answer, Card, Currency, Hex, Original, Rrn, Stan, TransactionType};
+use crate::terminal::{Acceptor, Answer, BatchNumber, Card, Currency, Hex, Original, Rrn, Stan, TransactionType};
 
 /// How the card was read. A dialect's `entry_modes` say by which codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub struct AuthorisationRequest {
     /// Field 55: the card's and the kernel's data objects (see [`icc_data`](super::icc_data)); empty for magnetic
     /// stripe data.
     pub icc_data: Zeroizing<Vec<u8>>,
+    /// The batch that it is in, for hosts that want its number.
+    pub batch: BatchNumber,
     /// Fields 38 and 90: of a follow-up, the transaction that it is about.
     pub original: Option<Original>,
 }
@@ -116,6 +118,8 @@ impl AuthorisationRequest {
             original_amount: self.original.as_ref().and_then(|original| original.amount),
             pin_block: self.pin_block.as_ref(),
             icc_data: &self.icc_data,
+            batch: self.batch,
+            original_batch: self.original.as_ref().map_or(self.batch, |original| original.batch),
             ..Facts::new(self.stan, self.at, acceptor)
         }
     }
@@ -239,6 +243,7 @@ pub(super) mod tests {
             track2: Some(Track2::from_text("4761739001010119=3012201123450").unwrap()),
             pin_block: None,
             icc_data: Zeroizing::new(vec![0x9F, 0x36, 0x02, 0x00, 0x01]),
+            batch: BatchNumber::FIRST,
             original: None,
         }
     }

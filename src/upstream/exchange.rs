@@ -20,7 +20,7 @@ const ALWAYS_ECHOED: [Element; 2] = [Element::TerminalId, Element::Currency];
 pub(super) struct Expected {
     /// The type.
     mti: Mti,
-    /// The STAN, which every answer has.
+    /// The STAN, which every answer has: the request's, or that of its original, where the dialect names it by that.
     stan: Stan,
     /// Fields that must be ours where an answer has them.
     echoed: Vec<(u8, String)>,
@@ -34,10 +34,11 @@ impl Expected {
     /// What answers `request`, which has this STAN, in this dialect; with a MAC under this key, if there is one.
     pub(super) fn to(request: &Message, stan: Stan, mac_key: Option<Arc<MacKey>>, dialect: &Dialect) -> Self {
         let ours = |number: u8| Some((number, request.text(number)?.to_owned()));
+        let sent = Answered::new(request, dialect).number(Element::Stan).and_then(|stan| u32::try_from(stan).ok());
         let always = ALWAYS_ECHOED.iter().filter_map(|element| dialect.field_of(*element));
         Self {
             mti: request.mti.answer(),
-            stan,
+            stan: sent.and_then(|stan| stan.try_into().ok()).unwrap_or(stan),
             echoed: always.chain(dialect.echo.iter().copied()).filter_map(ours).collect(),
             amount: Answered::new(request, dialect).number(Element::Amount),
             mac_key,
@@ -52,6 +53,12 @@ impl Expected {
             let (rule, key) = (dialect.mac.as_ref()?, self.mac_key.as_ref()?);
             check_mac(bytes, message, dialect, rule, key).err().map(NoAnswer::NotAuthentic)
         })
+    }
+
+    /// Whether a message would be the answer but for its MAC, and says that the host has other keys.
+    fn is_refused_for_its_key(&self, message: &Message, dialect: &Dialect) -> bool {
+        let is_ours = message.mti == self.mti && self.foreign_field(message, dialect).is_none();
+        is_ours && self.mac_key.is_some() && dialect.says_that_keys_are_due(message)
     }
 
     /// The first field by which a message of the expected type answers another request; nothing where it answers this
@@ -100,6 +107,7 @@ impl<T: Clone> Exchange<T> {
 
     pub(super) fn new(dialect: Dialect, frame_bytes_max: usize) -> Self {
         let framer = Framer::new(dialect.header, dialect.tpdu, frame_bytes_max);
+        let framer = framer.with_message_header(dialect.message_header.as_ref());
         Self { dialect, framer, waiting: Vec::new(), overdue: Vec::new() }
     }
 
@@ -169,6 +177,11 @@ impl<T: Clone> Exchange<T> {
         }
         if let Some(index) = self.overdue.iter().position(|(expected, _)| answers(expected)) {
             return Some((self.overdue.remove(index).1, Ok(message)));
+        }
+        if let Some(index) =
+            self.waiting.iter().position(|waiting| waiting.expected.is_refused_for_its_key(&message, &self.dialect))
+        {
+            return Some((self.waiting.remove(index).token, Err(NoAnswer::KeysRefused.into())));
         }
         tracing::warn!(?message, "dropped: it answers no request that waits");
         let is_alone = self.waiting.len() == 1;

@@ -9,7 +9,7 @@ use super::config::CardAcceptor;
 use super::iso8583::{Dialect, Element, Layout, Message, Mti};
 use super::when;
 use crate::keys::PinBlock;
-use crate::terminal::{Acceptor, Currency, OnlineRequest, Rrn, Stan, TransactionType};
+use crate::terminal::{Acceptor, BatchNumber, Currency, OnlineRequest, Rrn, Stan, TransactionType};
 
 /// What is known of a message before the dialect has a say.
 #[derive(Clone)]
@@ -45,6 +45,10 @@ pub(super) struct Facts<'a> {
     pub(super) original_amount: Option<Amount>,
     /// The request that is taken back or followed up, and its type.
     pub(super) original: Option<(&'a OnlineRequest, Mti)>,
+    /// The batch that this is in.
+    pub(super) batch: BatchNumber,
+    /// The batch that the original is in.
+    pub(super) original_batch: BatchNumber,
 }
 
 impl<'a> Facts<'a> {
@@ -74,6 +78,8 @@ impl<'a> Facts<'a> {
             original_rrn: None,
             original_amount: None,
             original: None,
+            batch: BatchNumber::FIRST,
+            original_batch: BatchNumber::FIRST,
         }
     }
 
@@ -88,6 +94,11 @@ impl<'a> Facts<'a> {
         }
         for (number, value) in &layout.constants {
             message.set(*number, value.as_bytes());
+        }
+        for (number, composition) in &layout.compositions {
+            let value =
+                |element| self.value(element, dialect).map(|value| String::from_utf8_lossy(&value).into_owned());
+            message.set_if(*number, composition.compose(value).map(String::into_bytes));
         }
         message
     }
@@ -108,8 +119,9 @@ impl<'a> Facts<'a> {
             Element::IccData => return (!self.icc_data.is_empty()).then(|| bytes(self.icc_data)),
             Element::ProcessingCode => match self.processing_code {
                 Some(code) => code.to_owned(),
-                None => format!("{:02X}0000", self.kind?.code()),
+                None => dialect.processing_code(self.kind?),
             },
+            Element::KindCode => dialect.kinds.get(self.kind?.name())?.kind_code.clone()?,
             Element::Amount => amount(self.amount?),
             Element::TransmissionDateTime => when::transmission(self.at),
             Element::Stan => self.stan.to_string(),
@@ -141,10 +153,14 @@ impl<'a> Facts<'a> {
             Element::AdditionalAmounts => format!("0040{:03}D{}", self.currency?.numeric(), amount(self.cashback)),
             Element::OriginalDataElements => self.original_data_elements()?,
             Element::OriginalData => self.original_data()?,
-            // Known when the message is sent: the link sets it.
-            Element::KeySerialNumber => return None,
             // Nothing remains of the amount.
             Element::ReplacementAmounts => self.original.map(|_| "0".repeat(42))?,
+            // Known when the message is sent: the link sets it.
+            Element::KeySerialNumber => return None,
+            Element::BatchNumber => self.batch.to_string(),
+            Element::OriginalBatchNumber => self.original.map(|_| self.original_batch.to_string())?,
+            Element::OriginalStan => self.original?.0.stan.to_string(),
+            Element::OriginalLocalDate => when::local_date(self.original?.0.at, zone),
         };
         Some(Zeroizing::new(text.into_bytes()))
     }

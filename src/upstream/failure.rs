@@ -1,6 +1,8 @@
 //! How an exchange with the host fails, sorted by the one question that matters: must it be reversed?
 
 use super::iso8583::{DecodeError, EncodeError, FrameError, MacError, Purpose};
+use super::response_code::ResponseCode;
+use crate::keys::WorkingKeysError;
 use crate::terminal::{HostFailure, Stan};
 
 /// No answer that counts. [`is_reversal_needed`](Self::is_reversal_needed) tells what follows.
@@ -53,6 +55,9 @@ pub enum NotSent {
     /// The dialect wants a MAC, and there is no key to make one with.
     #[error("the host's dialect wants a MAC, and there is no key for it")]
     NoMacKey,
+    /// The host has handed out no keys, or none that can be used.
+    #[error("the terminal is not signed on: {0}")]
+    NotSignedOn(String),
     /// A key for the MAC can't be written down as used, so it is not used.
     #[error("the key for its MAC can't be reserved in the journal")]
     KeyNotReserved,
@@ -88,6 +93,9 @@ pub enum NoAnswer {
     /// The response time-out passed, and all that came was an answer that nobody can believe.
     #[error("the response time-out passed; an answer came {0}")]
     NotAuthentic(#[from] MacError),
+    /// The host says that it can't verify the request's MAC, and that new keys are due. Nobody can believe that either.
+    #[error("the host wants new keys; whether it did what was asked is not known")]
+    KeysRefused,
     /// The connection was lost once the first byte was written.
     #[error("the connection was lost: {0}")]
     ConnectionLost(String),
@@ -97,6 +105,26 @@ pub enum NoAnswer {
     /// The host link ended while the request waited.
     #[error("the host link ended")]
     Stopped,
+}
+
+/// Why the terminal is not signed on: it has no keys that the host will know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignOnError {
+    /// The host was not reached, or did not answer.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The host does not want to.
+    #[error("the host refuses the sign-on with code {code} ({})", code.meaning().meaning)]
+    Refused {
+        /// What it says.
+        code: ResponseCode,
+    },
+    /// The answer lacks the keys.
+    #[error("the answer has no keys in field {0}: check the dialect's [working_keys]")]
+    NoKeys(u8),
+    /// The keys can't be used.
+    #[error("{0}; check [keys.master]")]
+    Keys(#[from] WorkingKeysError),
 }
 
 /// What is wrong with an answer.

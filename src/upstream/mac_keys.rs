@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::failure::NotSent;
-use crate::keys::{Dukpt, InitialKey, InitialKeyId, KeyReservation, KeySerialNumber, KeyUsage, MacAlgorithm, MacKey};
+use super::failure::{HostError, NoAnswer, NotSent};
+use super::iso8583::{Dialect, Message};
+use crate::keys::{
+    Dukpt, InitialKey, InitialKeyId, KeyReservation, KeySerialNumber, KeyUsage, MacAlgorithm, MacKey, MasterKey,
+};
 
 /// The keys of the MACs between this terminal and the acquirer. A dialect's `[mac]` table says which it needs.
 #[derive(Debug, Default)]
@@ -17,14 +20,54 @@ pub enum MacKeys {
     Configured(Arc<MacKey>),
     /// Those of each message are derived from this one (DUKPT), once the link has a [`KeyLedger`].
     Derived(InitialKey),
+    /// The host hands one out at sign-on.
+    HandedOut(Arc<KeyDesk>),
+}
+
+/// Where the host's keys are opened, and new ones are asked for.
+#[derive(Debug)]
+pub struct KeyDesk {
+    master: MasterKey,
+    renew: Notify,
+    hurry: Notify,
+}
+
+impl KeyDesk {
+    /// The master key, which opens them.
+    pub(super) fn master(&self) -> &MasterKey {
+        &self.master
+    }
+
+    /// Waits until new ones are wanted before their time.
+    pub(super) async fn renewal(&self) {
+        self.renew.notified().await;
+    }
+
+    /// Waits until somebody has a request that can't be sent without keys.
+    pub(super) async fn hurry(&self) {
+        self.hurry.notified().await;
+    }
 }
 
 impl MacKeys {
+    /// Keys that the host hands out, enciphered under this one.
+    pub fn by_sign_on(master: MasterKey) -> Self {
+        Self::HandedOut(Arc::new(KeyDesk { master, renew: Notify::new(), hurry: Notify::new() }))
+    }
+
+    /// Where keys are handed out, if they are.
+    pub(super) fn desk(&self) -> Option<Arc<KeyDesk>> {
+        match self {
+            Self::HandedOut(desk) => Some(desk.clone()),
+            Self::None | Self::Configured(_) | Self::Derived(_) => None,
+        }
+    }
+
     /// By which the initial key is known, where keys are derived from one.
     pub(super) fn initial_key_id(&self) -> Option<InitialKeyId> {
         match self {
             Self::Derived(initial_key) => Some(initial_key.id()),
-            Self::None | Self::Configured(_) => None,
+            Self::None | Self::Configured(_) | Self::HandedOut(_) => None,
         }
     }
 }
@@ -56,6 +99,8 @@ pub(super) enum KeySupply {
     /// What it was given: an initial key needs a ledger before keys are derived from it.
     Given(MacKeys),
     Derived(Dukpt, KeyLedger),
+    /// One that the host handed out.
+    HandedOut(Arc<KeyDesk>, Arc<MacKey>),
 }
 
 impl KeySupply {
@@ -68,13 +113,52 @@ impl KeySupply {
         }
     }
 
+    /// Whether the host has yet to hand out a key: what needs one has to wait.
+    pub(super) fn is_awaited(&self) -> bool {
+        matches!(self, Self::Given(MacKeys::HandedOut(_)))
+    }
+
+    /// Somebody waits for a key: a host that gave none is asked again now, and not after the pause.
+    pub(super) fn hurry(&self) {
+        if let Self::Given(MacKeys::HandedOut(desk)) = self {
+            desk.hurry.notify_waiters();
+        }
+    }
+
+    /// The host has handed out a key.
+    pub(super) fn hand_out(&mut self, key: MacKey) {
+        if let Self::Given(MacKeys::HandedOut(desk)) | Self::HandedOut(desk, _) = self {
+            *self = Self::HandedOut(desk.clone(), Arc::new(key));
+        }
+    }
+
+    /// Looks at how a request ended. Where that says that terminal and host have different keys, ours is forgotten, and
+    /// a new one asked for.
+    pub(super) fn heed(&mut self, ended: &Result<Message, HostError>, dialect: &Dialect) {
+        let Self::HandedOut(desk, _) = self else { return };
+        let is_lost = match ended {
+            Ok(answer) => dialect.says_that_keys_are_due(answer),
+            Err(HostError::NoAnswer(NoAnswer::KeysRefused | NoAnswer::NotAuthentic(_))) => true,
+            Err(_) => false,
+        };
+        if is_lost {
+            tracing::warn!("the host has other keys: signing on again");
+            let desk = desk.clone();
+            desk.renew.notify_one();
+            *self = Self::Given(MacKeys::HandedOut(desk));
+        }
+    }
+
     /// The keys of the next request.
     pub(super) async fn next(&mut self, algorithm: MacAlgorithm) -> Result<RequestKeys, NotSent> {
         match self {
             Self::Given(MacKeys::Configured(key)) => {
                 Ok(RequestKeys { request: key.clone(), answer: key.clone(), serial_number: None })
             }
-            Self::Given(MacKeys::None | MacKeys::Derived(_)) => Err(NotSent::NoMacKey),
+            Self::HandedOut(_, key) => {
+                Ok(RequestKeys { request: key.clone(), answer: key.clone(), serial_number: None })
+            }
+            Self::Given(MacKeys::None | MacKeys::Derived(_) | MacKeys::HandedOut(_)) => Err(NotSent::NoMacKey),
             Self::Derived(dukpt, ledger) => derived(dukpt, ledger, algorithm).await,
         }
     }

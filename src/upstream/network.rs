@@ -6,7 +6,7 @@ use super::config::{CardAcceptor, HostConfig};
 use super::facts::Facts;
 use super::failure::NotSent;
 use super::iso8583::{Message, Purpose};
-use crate::terminal::Stan;
+use crate::terminal::{BatchNumber, Stan};
 
 /// A network management request, in ISO 8583:1987 0800: an echo test or a sign-on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct NetworkRequest {
     pub at: Timestamp,
     /// What for.
     pub purpose: NetworkPurpose,
+    /// The batch that is open, for hosts that want its number.
+    pub batch: BatchNumber,
 }
 
 /// What a network management request is for.
@@ -28,6 +30,8 @@ pub enum NetworkPurpose {
     SignOff,
     /// Is the host there?
     EchoTest,
+    /// The terminal wants keys.
+    KeyExchange,
 }
 
 impl From<NetworkPurpose> for Purpose {
@@ -36,6 +40,7 @@ impl From<NetworkPurpose> for Purpose {
             NetworkPurpose::SignOn => Self::SignOn,
             NetworkPurpose::SignOff => Self::SignOff,
             NetworkPurpose::EchoTest => Self::Echo,
+            NetworkPurpose::KeyExchange => Self::KeyExchange,
         }
     }
 }
@@ -50,7 +55,7 @@ impl NetworkRequest {
         if !config.dialect.messages.contains_key(&purpose) {
             return Err(NotSent::NoMessage(purpose));
         }
-        Ok(config.message(purpose, false, &Facts::new(self.stan, self.at, acceptor)))
+        Ok(config.message(purpose, false, &Facts { batch: self.batch, ..Facts::new(self.stan, self.at, acceptor) }))
     }
 }
 
@@ -62,7 +67,8 @@ mod tests {
     #[test]
     fn an_echo_test_has_these_fields() {
         let at = "2026-07-21T12:30:05Z".parse().unwrap();
-        let echo = NetworkRequest { stan: Stan::try_from(1).unwrap(), at, purpose: NetworkPurpose::EchoTest };
+        let (stan, batch) = (Stan::try_from(1).unwrap(), BatchNumber::FIRST);
+        let echo = NetworkRequest { stan, at, purpose: NetworkPurpose::EchoTest, batch };
         let message = echo.to_message(&config(""), &acceptor()).unwrap();
         assert_eq!(format!("{message:?}"), "0800 7=0721123005 11=000001 41=TERM0001 70=301");
     }

@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::failure::MalformedAnswer;
 use super::iso8583::{Message, Purpose};
 use super::response_code::{OnReversal, ResponseCode};
-use crate::terminal::{Currency, OnlineRequest, Rrn, Stan, TransactionType};
+use crate::terminal::{BatchNumber, Currency, OnlineRequest, Rrn, Stan, TransactionType};
 
 /// A reversal of an authorisation that may have been approved and must not stand: in ISO 8583:1987 0400, repeated as
 /// 0401.
@@ -41,6 +41,8 @@ pub struct Reversal {
     pub pan: Option<Pan>,
     /// Field 38: the authorisation code, where an approval did arrive.
     pub authorisation_code: Option<String>,
+    /// The batch that it and the request are in, for hosts that want its number.
+    pub batch: BatchNumber,
 }
 
 impl Reversal {
@@ -57,6 +59,8 @@ impl Reversal {
             rrn: Some(&self.rrn),
             authorisation_code: self.authorisation_code.as_deref(),
             original: Some((&self.original, layout.mti)),
+            batch: self.batch,
+            original_batch: self.batch,
             ..Facts::new(self.stan, self.at, acceptor)
         };
         config.message(Purpose::Reversal, self.is_repeat, &facts)
@@ -107,6 +111,7 @@ pub(super) mod tests {
             currency: request.currency,
             pan: Some(request.card.pan),
             authorisation_code: None,
+            batch: BatchNumber::FIRST,
         }
     }
 

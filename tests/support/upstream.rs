@@ -5,7 +5,7 @@
 use emv::fields::{Amount, Pan, Track2, YearMonth};
 use emv::tlv::Tlvs;
 use jiff::tz::TimeZone;
-use tenderd::terminal::{Acceptor, Card, Currency, OnlineRequest, Rrn, Stan, TransactionType};
+use tenderd::terminal::{Acceptor, BatchNumber, Card, Currency, OnlineRequest, Rrn, Stan, TransactionType};
 use tenderd::upstream::{AuthorisationRequest, CardAcceptor, EntryMode, HostConfig, Reversal, icc_data};
 
 /// The configuration of a host at `address`, with `more` lines of TOML.
@@ -47,6 +47,7 @@ pub(crate) fn sale(stan: u32, amount: u32) -> AuthorisationRequest {
         track2: None,
         pin_block: None,
         icc_data: Vec::new().into(),
+        batch: BatchNumber::FIRST,
         original: None,
     }
 }
@@ -82,5 +83,6 @@ pub(crate) fn reversal(sale: &AuthorisationRequest) -> Reversal {
         currency: sale.currency,
         pan: Some(sale.card.pan.clone()),
         authorisation_code: None,
+        batch: sale.batch,
     }
 }

@@ -8,9 +8,6 @@ use crate::hex;
 /// How many bytes a MAC has.
 const LENGTH: usize = 8;
 
-/// Bytes of a TPDU, which no MAC covers.
-const TPDU: usize = 5;
-
 /// The keys of the MACs that an acquirer wants.
 #[derive(Debug)]
 pub enum Macs {
@@ -67,7 +64,7 @@ pub(super) fn is_needed(message: &Message) -> bool {
 /// Whether the MAC of a message is right; `frame` is what it was read from.
 pub(super) fn is_right(mac: &MessageMac, frame: &[u8], message: &Message, format: &WireFormat) -> bool {
     let last = message.fields.last_key_value();
-    let covered = covered(frame, message, format);
+    let covered = covered(frame, format);
     let is_right = |((number, sent), covered): ((&u8, &Vec<u8>), &[u8])| {
         matches!(number, 64 | 128) && mac.of(covered)[..] == sent[..]
     };
@@ -80,7 +77,7 @@ pub(super) fn encode(mac: &MessageMac, message: &Message, is_wrong: bool, format
     let number = if message.fields.keys().any(|number| *number > 64) { 128 } else { 64 };
     message.set(number, [0; LENGTH]);
     let bytes = message.encode(format);
-    let mut value = mac.of(covered(&bytes, &message, format).unwrap_or_default());
+    let mut value = mac.of(covered(&bytes, format).unwrap_or_default());
     if is_wrong {
         value[0] ^= 0x01;
     }
@@ -88,8 +85,7 @@ pub(super) fn encode(mac: &MessageMac, message: &Message, is_wrong: bool, format
     message.encode(format)
 }
 
-/// What the MAC at the end of a message covers.
-fn covered<'a>(frame: &'a [u8], message: &Message, format: &WireFormat) -> Option<&'a [u8]> {
-    let before = if message.tpdu.is_some() { TPDU } else { 0 };
-    frame.get(before..frame.len().checked_sub(format.binary_size(LENGTH))?)
+/// What the MAC at the end of a message covers: neither TPDU nor message header.
+fn covered<'a>(frame: &'a [u8], format: &WireFormat) -> Option<&'a [u8]> {
+    frame.get(format.before_message()..frame.len().checked_sub(format.binary_size(LENGTH))?)
 }

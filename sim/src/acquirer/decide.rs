@@ -5,7 +5,7 @@ use emv::tlv::{Tlvs, Writer};
 
 use super::ledger::{Cryptogram, Entry, Kind, Ledger};
 use super::rules::Decision;
-use super::wire::Message;
+use super::wire::{Message, WireFormat};
 use super::{Desk, lock};
 use crate::crypto::{Issuer, VerifiedCryptogram};
 
@@ -14,9 +14,6 @@ pub(super) const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 37, 41, 42, 49, 70];
 
 /// The response code for what is done as asked.
 const APPROVED: &str = "00";
-
-/// The response code for a message whose MAC is wrong.
-pub(super) const MAC_WRONG: &str = "63";
 
 /// The response code for a cryptogram that is wrong.
 const CARD_AUTHENTICATION_FAILED: &str = "82";
@@ -45,15 +42,13 @@ impl Desk {
                     decision.response = "25".to_owned();
                 }
             }
-            "0800" | "1804" => self.record(|ledger| ledger.network_requests += 1),
+            "0800" | "0820" | "1804" => self.record(|ledger| ledger.network_requests += 1),
             _ => {
                 self.record(|ledger| ledger.malformed += 1);
                 return (decision, None);
             }
         }
-        let response =
-            if self.format.is_1993 { action_code(&request.mti, &decision.response) } else { &decision.response };
-        answer.set(39, response.as_bytes());
+        answer.set(39, action_code(&request.mti, &decision.response, &self.format));
         for (number, value) in decision.fields() {
             answer.set(number, value);
         }
@@ -64,7 +59,7 @@ impl Desk {
     /// often it is advised. Where it can't be, a response code says why.
     fn book(&self, advice: &Message) -> Option<&'static str> {
         let (cryptogram, _) = verify(advice);
-        let entry = entry(advice, cryptogram);
+        let entry = entry(advice, cryptogram, &self.format);
         self.record(|ledger| {
             if ledger.original(&entry.terminal_id, &entry.rrn, entry.stan).is_some() {
                 return None;
@@ -84,7 +79,7 @@ impl Desk {
             decision.response = CARD_AUTHENTICATION_FAILED.to_owned();
         }
         let own_rrn = decision.fields().find(|(number, _)| *number == 37).map(|(_, value)| value.to_owned());
-        let entry = Entry { own_rrn, ..entry(request, cryptogram) };
+        let entry = Entry { own_rrn, ..entry(request, cryptogram, &self.format) };
         let amount = entry.amount;
         self.record(|ledger| {
             if ledger.original(&entry.terminal_id, &entry.rrn, entry.stan).is_some() {
@@ -121,8 +116,9 @@ impl Desk {
     }
 }
 
-/// The action code of ISO 8583:1993 for a response code of 1987. What rules say in three digits stays as it is.
-pub(super) fn action_code<'a>(mti: &str, response: &'a str) -> &'a str {
+/// A response code of 1987 as the acquirer writes it: in 1993 as an action code. What rules say in three digits stays as it
+/// is.
+pub(super) fn action_code<'a>(mti: &str, response: &'a str, format: &WireFormat) -> &'a str {
     #[rustfmt::skip]
     const CODES: [(&str, &str); 19] = [
         ("01", "107"), ("05", "100"), ("08", "001"), ("10", "002"), ("12", "902"), ("13", "110"), ("14", "111"), ("25", "914"), ("30", "904"),
@@ -130,6 +126,7 @@ pub(super) fn action_code<'a>(mti: &str, response: &'a str) -> &'a str {
         ("94", "913"), ("96", "909"),
     ];
     match (mti, response) {
+        _ if !format.is_1993 => response,
         ("1420" | "1421", APPROVED) => "400",
         ("1804", APPROVED) => "800",
         (_, APPROVED) => "000",
@@ -138,7 +135,7 @@ pub(super) fn action_code<'a>(mti: &str, response: &'a str) -> &'a str {
 }
 
 /// A request for money as the ledger has it, while nothing is decided.
-fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
+fn entry(request: &Message, cryptogram: Cryptogram, format: &WireFormat) -> Entry {
     Entry {
         mti: request.mti.clone(),
         terminal_id: request.text(41).unwrap_or_default().to_owned(),
@@ -146,7 +143,7 @@ fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
         rrn: request.text(37).unwrap_or_default().to_owned(),
         own_rrn: None,
         pan: masked(pan(request).unwrap_or_default()),
-        kind: kind(request),
+        kind: kind(request, format),
         original: original(request),
         amount: request.number(4).unwrap_or(0),
         currency: request.number(49).unwrap_or(0),
@@ -158,12 +155,14 @@ fn entry(request: &Message, cryptogram: Cryptogram) -> Entry {
 }
 
 /// What a request is for. In 1987 the condition 06 tells a hold from a sale, in 1993 a function code.
-fn kind(request: &Message) -> Kind {
+fn kind(request: &Message, format: &WireFormat) -> Kind {
     let holds = request.text(25) == Some("06") || matches!(request.text(24), Some("101" | "106"));
     let is_advice = matches!(request.mti.as_str(), "0220" | "0221" | "1220" | "1221");
     let code = request.text(3).unwrap_or_default();
     match (is_advice, original(request).is_some()) {
         _ if code.starts_with("38") => Kind::Verification,
+        // UnionPay's terminals tell a void from a refund by its message type.
+        _ if code.starts_with('2') && format.is_union_pay && request.mti == "0200" => Kind::Void,
         _ if code.starts_with('2') => Kind::Refund,
         (true, true) if code.starts_with("02") => Kind::Adjustment,
         (true, true) => Kind::Completion,
@@ -187,9 +186,11 @@ fn reverse(ledger: &mut Ledger, reversal: &Message, is_allowed: bool) -> bool {
     true
 }
 
-/// The STAN of the request that a message is about: after its type it begins field 90 of 1987 and field 56 of 1993.
+/// The STAN of the request that a message is about: it follows the type in field 90 of 1987 and field 56 of 1993.
 fn original(message: &Message) -> Option<u64> {
-    message.text(90).or_else(|| message.text(56))?.get(4..10)?.parse().ok()
+    let named = message.text(90).or_else(|| message.text(56)).and_then(|named| named.get(4..10));
+    // UnionPay's terminals name batch, number and date in field 61.
+    named.or_else(|| message.text(61)?.get(6..12))?.parse().ok()
 }
 
 /// Checks the cryptogram among the chip data, with the keys of the card's issuer.

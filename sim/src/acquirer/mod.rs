@@ -11,6 +11,7 @@ mod decide;
 mod ledger;
 mod line;
 mod rules;
+mod sign_on;
 mod tls;
 mod wire;
 
@@ -24,10 +25,11 @@ use std::time::Duration;
 pub use authentication::Macs;
 pub use ledger::{Cryptogram, Entry, Kind, Ledger};
 pub use rules::{Rules, RulesError};
+pub use sign_on::SignOn;
 pub use tls::{Tls, TlsError};
 pub use wire::WireFormat;
 
-use self::decide::{ECHOED, MAC_WRONG, action_code};
+use self::decide::{ECHOED, action_code};
 use self::line::Line;
 use crate::crypto::{MessageMac, Usage};
 use rules::{Decision, Delivery};
@@ -45,6 +47,7 @@ pub struct Acquirer {
 pub struct Desk {
     format: WireFormat,
     macs: Option<Macs>,
+    sign_on: Option<SignOn>,
     rules: Mutex<Rules>,
     ledger: Mutex<Ledger>,
     ledger_changed: Condvar,
@@ -117,6 +120,11 @@ impl Acquirer {
         self.exchange.desk.ledger()
     }
 
+    /// Has every terminal sign on again before anything else is done for it.
+    pub fn expire_keys(&self) {
+        self.exchange.desk.expire_keys();
+    }
+
     /// Waits until the ledger is as `is_so` says, and no longer than `limit`; returns it as it then is.
     pub fn ledger_when(&self, limit: Duration, is_so: impl Fn(&Ledger) -> bool) -> Ledger {
         let ledger = lock(&self.exchange.desk.ledger);
@@ -187,7 +195,7 @@ impl Exchange {
                 return Ok(());
             }
             Delivery::Malformed => vec![0xFF],
-            Delivery::Answer => answer.encode(false, format),
+            Delivery::Answer | Delivery::WrongCheckValue => answer.encode(false, format),
             Delivery::WrongMac => answer.encode(true, format),
             Delivery::NoMac => answer.message.encode(format),
             Delivery::OtherStan => {
@@ -204,12 +212,24 @@ impl Desk {
     /// A desk that nobody has been at yet.
     pub fn new(format: WireFormat, rules: Rules) -> Self {
         let (rules, ledger, ledger_changed) = (Mutex::new(rules), Mutex::default(), Condvar::new());
-        Self { format, macs: None, rules, ledger, ledger_changed }
+        Self { format, macs: None, sign_on: None, rules, ledger, ledger_changed }
     }
 
     /// The same, where messages about money have MACs.
     pub fn with_macs(self, macs: Macs) -> Self {
         Self { macs: Some(macs), ..self }
+    }
+
+    /// The same, where messages about money have MACs under keys that terminals get when they sign on.
+    pub fn with_sign_on(self, sign_on: SignOn) -> Self {
+        Self { sign_on: Some(sign_on), ..self }
+    }
+
+    /// Has every terminal sign on again before anything else is done for it.
+    pub fn expire_keys(&self) {
+        if let Some(sign_on) = &self.sign_on {
+            sign_on.expire();
+        }
     }
 
     /// The first whole frame of a stream's bytes, without its header, which it takes away; nothing while it is not
@@ -239,21 +259,40 @@ impl Desk {
             self.record(|ledger| ledger.malformed += 1);
             return None;
         };
-        let mac = match &self.macs {
-            Some(macs) if authentication::is_needed(&request) => {
+        let mac = match (&self.macs, &self.sign_on) {
+            (Some(macs), _) if authentication::is_needed(&request) => {
                 let mac = macs.of(&request, Usage::AnswerMac);
                 if !self.is_authentic(macs, frame, &request) {
-                    let mut message = request.answer(ECHOED);
-                    let refusal = if self.format.is_1993 { action_code(&request.mti, MAC_WRONG) } else { MAC_WRONG };
-                    message.set(39, refusal);
-                    return Some((Decision::default(), Answer { message, mac }));
+                    return Some((Decision::default(), Answer { message: self.refusal(&request), mac }));
                 }
+                mac
+            }
+            (None, Some(sign_on)) if authentication::is_needed(&request) => {
+                let mac = sign_on.mac_of(&request);
+                let is_right =
+                    mac.as_ref().is_some_and(|mac| authentication::is_right(mac, frame, &request, &self.format));
+                if !is_right {
+                    self.record(|ledger| ledger.unauthenticated += 1);
+                    return Some((Decision::default(), Answer { message: self.refusal(&request), mac: None }));
+                }
+                sign_on.used(&request);
                 mac
             }
             _ => None,
         };
         let (decision, message) = self.decide(&request);
-        Some((decision, Answer { message: message?, mac }))
+        let mut message = message?;
+        if let Some(sign_on) = &self.sign_on {
+            sign_on.answer(&request, decision.delivery, &mut message);
+        }
+        Some((decision, Answer { message, mac }))
+    }
+
+    /// What a request is answered with whose MAC is wrong.
+    fn refusal(&self, request: &Message) -> Message {
+        let mut message = request.answer(ECHOED);
+        message.set(39, action_code(&request.mti, self.format.mac_wrong(), &self.format));
+        message
     }
 
     /// Whether a request's MAC is right, and its key was not used before.

@@ -183,6 +183,8 @@ pub(super) enum Delivery {
     WrongMac,
     /// It is sent without a MAC.
     NoMac,
+    /// The answer to a sign-on is sent with a check value that is wrong.
+    WrongCheckValue,
 }
 
 #[cfg(test)]

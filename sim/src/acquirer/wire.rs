@@ -20,21 +20,29 @@ pub struct WireFormat {
     tpdu: bool,
     /// Whether messages are those of 1993.
     pub(super) is_1993: bool,
+    /// Whether messages are those of UnionPay's terminals: with a TPDU and a message header, and digits of variable length
+    /// at the left.
+    pub(super) is_union_pay: bool,
 }
 
 impl WireFormat {
     /// The longest message that is taken, bytes.
     const MAX_FRAME: usize = 0xFFFF;
 
-    /// The format with this name: `ascii`, `ascii-binary` or `bcd`, or `iso-1993`; with a binary length header of two bytes.
+    /// How many bytes come between TPDU and message, where there is a message header.
+    const MESSAGE_HEADER: usize = 6;
+
+    /// The format with this name: `ascii`, `ascii-binary` or `bcd`, `iso-1993` or `union-pay`; with a binary length header
+    /// of two bytes.
     pub fn named(name: &str) -> Option<Self> {
         let (packed, hex) = match name {
             "ascii" => (false, true),
             "ascii-binary" | "iso-1993" => (false, false),
-            "bcd" => (true, false),
+            "bcd" | "union-pay" => (true, false),
             _ => return None,
         };
-        Some(Self { packed, hex, header: 2, header_digits: false, tpdu: false, is_1993: name == "iso-1993" })
+        let (is_1993, is_union_pay) = (name == "iso-1993", name == "union-pay");
+        Some(Self { packed, hex, header: 2, header_digits: false, tpdu: is_union_pay, is_1993, is_union_pay })
     }
 
     /// The same with another length header: `2-binary`, `4-binary`, `2-ascii` or `4-ascii`.
@@ -52,6 +60,17 @@ impl WireFormat {
     /// The same with a TPDU before each message.
     pub fn with_tpdu(self) -> Self {
         Self { tpdu: true, ..self }
+    }
+
+    /// The response code for a message whose MAC is wrong.
+    pub(super) fn mac_wrong(&self) -> &'static str {
+        if self.is_union_pay { "A0" } else { "63" }
+    }
+
+    /// What comes before the message in a frame.
+    pub(super) fn before_message(&self) -> usize {
+        let header = if self.is_union_pay { Self::MESSAGE_HEADER } else { 0 };
+        header + if self.tpdu { 5 } else { 0 }
     }
 
     /// Reads one frame; nothing at the end of the stream.
@@ -138,7 +157,10 @@ impl Message {
     pub(super) fn decode(frame: &[u8], format: &WireFormat) -> Option<Self> {
         let mut rest = frame;
         let tpdu = if format.tpdu { Some(take(&mut rest, 5)?.try_into().ok()?) } else { None };
-        let mti = characters(&mut rest, Kind::Digits, 4, format)?;
+        if format.is_union_pay {
+            take(&mut rest, WireFormat::MESSAGE_HEADER)?;
+        }
+        let mti = characters(&mut rest, Kind::Digits, 4, false, format)?;
         let mut bitmap = binary(&mut rest, 8, format)?;
         if bitmap[0] & 0x80 != 0 {
             bitmap.extend(binary(&mut rest, 8, format)?);
@@ -149,14 +171,15 @@ impl Message {
                 let field = format.layout(number as u8)?;
                 let length = match field.prefix {
                     0 => field.length,
-                    prefix => {
-                        String::from_utf8(characters(&mut rest, Kind::Digits, prefix, format)?).ok()?.parse().ok()?
-                    }
+                    prefix => String::from_utf8(characters(&mut rest, Kind::Digits, prefix, false, format)?)
+                        .ok()?
+                        .parse()
+                        .ok()?,
                 };
                 let value = match field.kind {
                     Kind::Binary if format.hex && field.prefix > 0 => binary(&mut rest, length / 2, format)?,
                     Kind::Binary => binary(&mut rest, length, format)?,
-                    kind => characters(&mut rest, kind, length, format)?,
+                    kind => characters(&mut rest, kind, length, format.is_union_pay && field.prefix > 0, format)?,
                 };
                 fields.insert(number as u8, value);
             }
@@ -167,7 +190,8 @@ impl Message {
     /// The bytes of a message whose values fit their fields: the acquirer's own do.
     pub(super) fn encode(&self, format: &WireFormat) -> Vec<u8> {
         let mut bytes = self.tpdu.map_or(Vec::new(), |tpdu| tpdu.to_vec());
-        put_characters(&mut bytes, Kind::Digits, self.mti.as_bytes(), format);
+        bytes.resize(format.before_message(), 0);
+        put_characters(&mut bytes, Kind::Digits, self.mti.as_bytes(), false, format);
         let mut bitmap = 0u128;
         for number in self.fields.keys() {
             bitmap |= 1 << (128 - number);
@@ -180,11 +204,13 @@ impl Message {
             if field.prefix > 0 {
                 let length = if field.kind == Kind::Binary && format.hex { 2 * value.len() } else { value.len() };
                 let prefix = format!("{length:0width$}", width = field.prefix);
-                put_characters(&mut bytes, Kind::Digits, prefix.as_bytes(), format);
+                put_characters(&mut bytes, Kind::Digits, prefix.as_bytes(), false, format);
             }
             match field.kind {
                 Kind::Binary => put_binary(&mut bytes, value, format),
-                kind => put_characters(&mut bytes, kind, value, format),
+                kind => {
+                    put_characters(&mut bytes, kind, value, format.is_union_pay && field.prefix > 0, format);
+                }
             }
         }
         bytes
@@ -222,6 +248,11 @@ const LAYOUTS_1993: &str = "
     12 n12  22 an12  25 n4  26 n4  39 n3  43 ans..99  44 ans..99  55 b...255  56 n..35
 ";
 
+/// What of it is otherwise with UnionPay's terminals.
+const LAYOUTS_UNION_PAY: &str = "
+    22 n4  48 n...322  49 an3  60 n...17  61 n...29  62 b...512  63 ans...163
+";
+
 fn layouts(text: &str) -> BTreeMap<u8, Layout> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let pairs = words.chunks_exact(2).map(|pair| (pair[0].parse(), pair[1].parse()));
@@ -232,7 +263,12 @@ impl WireFormat {
     fn layout(&self, number: u8) -> Option<Layout> {
         static OF_1987: OnceLock<BTreeMap<u8, Layout>> = OnceLock::new();
         static OF_1993: OnceLock<BTreeMap<u8, Layout>> = OnceLock::new();
-        let changed = self.is_1993.then(|| OF_1993.get_or_init(|| layouts(LAYOUTS_1993)).get(&number)).flatten();
+        static OF_UNION_PAY: OnceLock<BTreeMap<u8, Layout>> = OnceLock::new();
+        let changed = match (self.is_1993, self.is_union_pay) {
+            (true, _) => OF_1993.get_or_init(|| layouts(LAYOUTS_1993)).get(&number),
+            (false, true) => OF_UNION_PAY.get_or_init(|| layouts(LAYOUTS_UNION_PAY)).get(&number),
+            (false, false) => None,
+        };
         changed.or_else(|| OF_1987.get_or_init(|| layouts(LAYOUTS)).get(&number)).copied()
     }
 }
@@ -259,22 +295,26 @@ fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-fn characters(rest: &mut &[u8], kind: Kind, count: usize, format: &WireFormat) -> Option<Vec<u8>> {
+/// Characters; packed ones of an odd count have a nibble too many, at the left or at the right.
+fn characters(rest: &mut &[u8], kind: Kind, count: usize, begin_at_left: bool, format: &WireFormat) -> Option<Vec<u8>> {
     let bytes = take(rest, format.size(kind, count))?;
     if bytes.len() == count && !(format.packed && matches!(kind, Kind::Digits | Kind::Track)) {
         return Some(bytes.to_vec());
     }
-    // Right-aligned: an odd count has a nibble too many at the left. `D` is the separator of a track.
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]).skip(count % 2);
-    nibbles.map(|nibble| (nibble <= 9 || kind == Kind::Track).then_some(b'0' + nibble)).collect()
+    // `D` is the separator of a track.
+    let skip = if begin_at_left { 0 } else { count % 2 };
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]).skip(skip);
+    nibbles.take(count).map(|nibble| (nibble <= 9 || kind == Kind::Track).then_some(b'0' + nibble)).collect()
 }
 
-fn put_characters(bytes: &mut Vec<u8>, kind: Kind, text: &[u8], format: &WireFormat) {
+fn put_characters(bytes: &mut Vec<u8>, kind: Kind, text: &[u8], begin_at_left: bool, format: &WireFormat) {
     if !(format.packed && matches!(kind, Kind::Digits | Kind::Track)) {
         return bytes.extend_from_slice(text);
     }
-    let odd = (text.len() % 2 == 1).then_some(b'0');
-    let nibbles: Vec<u8> = odd.iter().chain(text).map(|character| character & 0x0F).collect();
+    let mut nibbles: Vec<u8> = text.iter().map(|character| character & 0x0F).collect();
+    if nibbles.len() % 2 == 1 {
+        nibbles.insert(if begin_at_left { nibbles.len() } else { 0 }, 0);
+    }
     bytes.extend(nibbles.chunks(2).map(|pair| pair[0] << 4 | pair[1]));
 }
 

@@ -11,13 +11,15 @@ use super::{BaseDerivationKey, Key, Padding};
 pub enum MessageMac {
     /// Retail MAC (ISO/IEC 9797-1, MAC algorithm 3 with DES).
     Retail(Key, Padding),
+    /// The ECB MAC of UnionPay's terminals with a key of one part: the first half of this one.
+    UnionPayEcb(Key),
     /// AES-CMAC with a key of 16 bytes, the first 8 bytes of it (RFC 4493).
     AesCmac(Zeroizing<[u8; 16]>),
 }
 
 impl MessageMac {
     /// The names of the algorithms.
-    pub const NAMES: [&str; 3] = ["retail-padding-1", "retail-padding-2", "aes-cmac"];
+    pub const NAMES: [&str; 4] = ["retail-padding-1", "retail-padding-2", "aes-cmac", "union-pay-ecb"];
 
     /// The algorithm with this name, and its key; nothing where there is none.
     pub fn named(name: &str, key: [u8; 16]) -> Option<Self> {
@@ -25,6 +27,10 @@ impl MessageMac {
             "retail-padding-1" => Some(Self::Retail(Key::from_bytes(key), Padding::Zeros)),
             "retail-padding-2" => Some(Self::Retail(Key::from_bytes(key), Padding::Marked)),
             "aes-cmac" => Some(Self::AesCmac(Zeroizing::new(key))),
+            "union-pay-ecb" => {
+                let [half, _] = [&key[..8], &key[8..]];
+                Some(Self::UnionPayEcb(Key::from_bytes(std::array::from_fn(|index| half[index % 8]))))
+            }
             _ => None,
         }
     }
@@ -42,6 +48,7 @@ impl MessageMac {
     pub fn of(&self, message: &[u8]) -> [u8; 8] {
         match self {
             Self::Retail(key, padding) => key.mac(message, *padding),
+            Self::UnionPayEcb(key) => union_pay_ecb(key, message),
             Self::AesCmac(key) => {
                 let whole = cmac(key, message);
                 std::array::from_fn(|index| whole[index])
@@ -54,6 +61,21 @@ impl core::fmt::Debug for MessageMac {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("MessageMac(..)")
     }
+}
+
+/// All blocks added bit by bit, the sum in hexadecimal digits; the first eight of them enciphered, the others added, the
+/// whole enciphered again: the first eight digits of that.
+fn union_pay_ecb(key: &Key, message: &[u8]) -> [u8; 8] {
+    let mut sum = [0u8; 8];
+    for (index, byte) in message.iter().enumerate() {
+        sum[index % 8] ^= byte;
+    }
+    let digits: String = sum.iter().map(|byte| format!("{byte:02X}")).collect();
+    let (first, second) = digits.as_bytes().split_at(8);
+    let first = key.encrypt(std::array::from_fn(|index| first[index]));
+    let both = key.encrypt(std::array::from_fn(|index| first[index] ^ second[index]));
+    let digits: String = both.iter().take(4).map(|byte| format!("{byte:02X}")).collect();
+    std::array::from_fn(|index| digits.as_bytes()[index])
 }
 
 /// RFC 4493, 2.4.

@@ -1,17 +1,23 @@
 //! An acquirer: the link to it, and how well it is.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::super::acquirer_view::AcquirerView;
 use super::super::handle::Reply;
 use super::super::{Fault, Retry};
 use super::answering::send;
 use super::{Engine, Message};
-use crate::upstream::{Host, HostError, LinkState, NetworkPurpose, NetworkRequest};
+use crate::upstream::iso8583::Purpose;
+use crate::upstream::{Host, HostError, LinkState, NetworkPurpose, NetworkRequest, Ticket};
 
 /// How long before a host's certificate expires the log warns.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long the terminal's end waits for the host to confirm its sign-off.
+const SIGN_OFF_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An acquirer.
 pub(super) struct Acquirer {
@@ -83,14 +89,38 @@ impl Engine {
 
     /// Sends an echo test. Who asked for it hears when the host answers.
     pub(super) fn echo(&mut self, reply: Option<Reply<String>>) {
-        let request =
-            NetworkRequest { stan: self.stans.take(), at: (self.inputs.now)(), purpose: NetworkPurpose::EchoTest };
+        let request = self.network_request(NetworkPurpose::EchoTest);
         let (host, inbox) = (self.acquirer.host.clone(), self.inbox.clone());
         tokio::spawn(async move {
             let answer = host.manage(request).await.map(|code| code.to_string());
             // Where the engine has stopped meanwhile, the caller hears so.
             let _ = inbox.send(Message::Echo(reply, answer));
         });
+    }
+
+    fn network_request(&mut self, purpose: NetworkPurpose) -> NetworkRequest {
+        NetworkRequest { stan: self.stans.take(), at: (self.inputs.now)(), purpose, batch: self.batch }
+    }
+
+    /// Gives the link what a message of its own needs.
+    pub(super) fn grant_ticket(&mut self, ticket: oneshot::Sender<Ticket>) {
+        let [a, b, c, d, ..] = (self.inputs.randomness)();
+        let (stan, at, jitter) = (self.stans.take(), (self.inputs.now)(), u32::from_be_bytes([a, b, c, d]));
+        // A link that has ended needs none.
+        let _ = ticket.send(Ticket { stan, at, batch: self.batch, jitter });
+    }
+
+    /// Tells a host that hands out keys that the terminal ends its work, where its dialect has words for it. Nobody waits
+    /// long for its answer.
+    pub(super) async fn sign_off(&mut self) {
+        let host = self.acquirer.host.clone();
+        if host.signs_on() && self.config.host.dialect.messages.contains_key(&Purpose::SignOff) {
+            let request = self.network_request(NetworkPurpose::SignOff);
+            let signed_off = tokio::time::timeout(SIGN_OFF_TIMEOUT, host.manage(request)).await;
+            if !matches!(signed_off, Ok(Ok(_))) {
+                tracing::info!("the host has not confirmed the sign-off");
+            }
+        }
     }
 
     pub(super) fn echo_answered(&mut self, reply: Option<Reply<String>>, answer: Result<String, HostError>) {

@@ -115,6 +115,7 @@ impl Engine {
             amount: Some(whole),
             rrn: original.rrn().unwrap_or(&message.rrn).clone(),
             authorisation_code: original.answer().and_then(|answer| answer.authorisation_code.clone()),
+            batch: self.batch,
             card: CardOnRecord {
                 card: Some(self.storage_keys.seal(token.as_str(), &card.to_bytes())),
                 ..original.card_on_record().unwrap_or_default()

@@ -77,13 +77,16 @@ impl Engine {
     fn advice(&self, transaction: &Transaction, is_repeat: bool) -> Option<Advice> {
         let (numbers, card) = (transaction.advice()?, self.sealed_card(transaction)?);
         if let Some(original) = transaction.original() {
-            let request = follow_up_request(transaction.request(), numbers, original, card);
+            let request = follow_up_request(transaction.request(), numbers, original, card, self.batch);
             return Some(Advice { request, is_repeat });
         }
         let sealed = transaction.card_read()?.icc_data.as_ref()?;
         let icc_data = self.storage_keys.open(transaction.token().as_str(), sealed).ok()?;
-        let request =
-            AuthorisationRequest { track2: None, icc_data, ..request_of(transaction.request(), numbers, card) };
+        let request = AuthorisationRequest {
+            track2: None,
+            icc_data,
+            ..request_of(transaction.request(), numbers, card, self.batch)
+        };
         Some(Advice { request, is_repeat })
     }
 

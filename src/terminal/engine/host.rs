@@ -9,8 +9,8 @@ use emv::tlv::Tlvs;
 use zeroize::Zeroizing;
 
 use super::super::{
-    Card, Event, HostFailure, Input, OnlineRequest, Original, Record, Request, Reversal, SendFailure, TerminalEvent,
-    Token, Transaction, TransactionType, tap_result,
+    BatchNumber, Card, Event, HostFailure, Input, OnlineRequest, Original, Record, Request, Reversal, SendFailure,
+    TerminalEvent, Token, Transaction, TransactionType, tap_result,
 };
 use super::{Engine, Message, Open};
 use crate::upstream::{
@@ -44,9 +44,10 @@ impl Engine {
         let transaction = self.open.get(token)?.transaction();
         if let Some(original) = transaction.original() {
             let card = self.sealed_card(transaction)?;
-            return Some(self.acquirer.host.begin(&follow_up_request(transaction.request(), online, original, card)));
+            let request = follow_up_request(transaction.request(), online, original, card, self.batch);
+            return Some(self.acquirer.host.begin(&request));
         }
-        let request = authorisation_request(self.open.get_mut(token)?, online)?;
+        let request = authorisation_request(self.open.get_mut(token)?, online, self.batch)?;
         Some(self.acquirer.host.begin(&request))
     }
 
@@ -140,6 +141,7 @@ impl Engine {
             currency: request.currency,
             pan: self.sealed_card(transaction).map(|card| card.pan),
             authorisation_code: transaction.answer().and_then(|answer| answer.authorisation_code.clone()),
+            batch: self.batch,
         }
     }
 
@@ -157,7 +159,7 @@ impl Engine {
 }
 
 /// The request to the acquirer. The kernel's data leave memory with it.
-fn authorisation_request(open: &mut Open, online: &OnlineRequest) -> Option<AuthorisationRequest> {
+fn authorisation_request(open: &mut Open, online: &OnlineRequest, batch: BatchNumber) -> Option<AuthorisationRequest> {
     let outcome = open.outcome.take()?;
     // Without a PIN pad there is no PIN, and no approval can stand on one.
     if outcome.cvm == Some(Cvm::OnlinePin) {
@@ -171,7 +173,7 @@ fn authorisation_request(open: &mut Open, online: &OnlineRequest) -> Option<Auth
         entry_mode: Some(entry_mode),
         track2: read.track2,
         icc_data,
-        ..request_of(open.transaction().request(), online, read.card)
+        ..request_of(open.transaction().request(), online, read.card, batch)
     })
 }
 
@@ -181,6 +183,7 @@ pub(super) fn follow_up_request(
     online: &OnlineRequest,
     original: &Original,
     card: Card,
+    batch: BatchNumber,
 ) -> AuthorisationRequest {
     let amount = match request.kind {
         // What the sale comes to. More than an amount can be was refused when it was asked for.
@@ -191,12 +194,17 @@ pub(super) fn follow_up_request(
         entry_mode: None,
         amount: amount.unwrap_or(Amount::MAX),
         original: Some(original.clone()),
-        ..request_of(request, online, card)
+        ..request_of(request, online, card, batch)
     }
 }
 
 /// A request for what a caller asked, with nothing of the card but its number.
-pub(super) fn request_of(request: &Request, online: &OnlineRequest, card: Card) -> AuthorisationRequest {
+pub(super) fn request_of(
+    request: &Request,
+    online: &OnlineRequest,
+    card: Card,
+    batch: BatchNumber,
+) -> AuthorisationRequest {
     AuthorisationRequest {
         stan: online.stan,
         rrn: online.rrn.clone(),
@@ -211,6 +219,7 @@ pub(super) fn request_of(request: &Request, online: &OnlineRequest, card: Card) 
         track2: None,
         pin_block: None,
         icc_data: Zeroizing::default(),
+        batch,
         original: None,
     }
 }

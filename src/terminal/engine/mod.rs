@@ -26,7 +26,7 @@ use emv::kernel::c2::TornLog;
 use emv::kernel::{Event as KernelEvent, Outcome, UiRequest, UnpredictableNumbers};
 use emv::tap::Tap;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::acquirer::Acquirer;
@@ -39,15 +39,15 @@ use super::handle::{Call, Reply, Status, Terminal};
 use super::tap_result::TapRecords;
 use super::view::{Change, TransactionView};
 use super::{
-    Acceptor, Context, ForwardingQueue, Input, Interruption, Life, Output, Outstanding, Phase, Prospect, Reason,
-    Record, StanCounter, TerminalEvent, Token, Transaction,
+    Acceptor, BatchNumber, Context, ForwardingQueue, Input, Interruption, Life, Output, Outstanding, Phase, Prospect,
+    Reason, Record, StanCounter, TerminalEvent, Token, Transaction,
 };
 use crate::config::Config;
 use crate::journal::{Journal, JournalError};
 use crate::keys::{KeyError, KeyHistory, StorageKeys};
 use crate::reader;
 use crate::upstream::icc_data::IssuerData;
-use crate::upstream::{AuthorisationAnswer, Host, HostError, LinkState, Reserve, ReversalAnswer};
+use crate::upstream::{AuthorisationAnswer, Host, HostError, LinkState, Reserve, ReversalAnswer, Ticket};
 
 /// Why the engine can't start.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +103,8 @@ enum Message {
     ReserveKeys(Reserve),
     /// It is time to see whether a storage key is old.
     KeepStorageKeys,
+    /// The host link wants to send a message on its own account.
+    Ticket(oneshot::Sender<Ticket>),
 }
 
 /// An open transaction.
@@ -143,6 +145,8 @@ pub struct Engine {
     acquirer: Acquirer,
     stans: StanCounter,
     acceptor: Acceptor,
+    /// The batch that is open.
+    batch: BatchNumber,
     open: BTreeMap<Token, Open>,
     interrupted: BTreeMap<Token, Interrupted>,
     /// What the acquirer has not taken yet.
@@ -217,9 +221,15 @@ impl Engine {
             forward(reservations, inbox.clone(), Message::ReserveKeys);
             host.derive_keys_after(journal.last_reserved_counter(key)?, ledger);
         }
+        if host.signs_on() {
+            let (desk, tickets) = mpsc::unbounded_channel();
+            forward(tickets, inbox.clone(), Message::Ticket);
+            host.sign_on_by(desk);
+        }
         let mut engine = Engine {
             stans: StanCounter::after(journal.last_stan()?),
             acceptor: config.acceptor(),
+            batch: BatchNumber::FIRST,
             stations: Stations::default(),
             status: Status::idle(config.mode),
             told_status: Status::idle(config.mode),
@@ -263,6 +273,7 @@ impl Engine {
         let Some(message) = self.next_message().await else { return false };
         if let Message::Call(Call::Stop(reply)) = message {
             self.stop();
+            self.sign_off().await;
             // Whoever asked may be gone.
             let _ = reply.send(Ok(()));
             return false;
@@ -326,7 +337,8 @@ impl Engine {
             | Message::Link(_)
             | Message::RetryJournal
             | Message::ReserveKeys(_)
-            | Message::KeepStorageKeys => None,
+            | Message::KeepStorageKeys
+            | Message::Ticket(_) => None,
         }
     }
 
@@ -364,6 +376,7 @@ impl Engine {
             Message::RetryJournal => self.retry_journal(),
             Message::ReserveKeys(reserve) => self.reserve_keys(reserve),
             Message::KeepStorageKeys => self.keep_storage_keys(),
+            Message::Ticket(ticket) => self.grant_ticket(ticket),
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) enum Order {
         last_reserved: u32,
         ledger: KeyLedger,
     },
+    /// The host has handed out a key, or why it did not.
+    HandOut(Result<MacKey, String>),
 }
 
 /// A request to send.
@@ -214,9 +216,16 @@ where
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Send(command) if command.send_by.is_some() => self.urgent.push(command),
+            Order::Send(command) if command.send_by.is_some() => {
+                if !self.may_be_sent(&command) {
+                    self.keys.hurry();
+                }
+                self.urgent.push(command);
+            }
             Order::Send(command) => self.patient.push_back(command),
             Order::DeriveKeys { last_reserved, ledger } => self.keys.derive_after(last_reserved, ledger),
+            Order::HandOut(Ok(key)) => self.keys.hand_out(key),
+            Order::HandOut(Err(reason)) => self.not_signed_on(&reason),
         }
     }
 
@@ -273,9 +282,33 @@ where
         }
     }
 
-    /// Takes what is sent next.
+    /// What is to be sent next. While the host has yet to hand out a key, what needs one waits.
     fn take_next(&mut self) -> Option<Command> {
-        if self.urgent.is_empty() { self.patient.pop_front() } else { Some(self.urgent.remove(0)) }
+        if let Some(index) = self.urgent.iter().position(|command| self.may_be_sent(command)) {
+            return Some(self.urgent.remove(index));
+        }
+        let index = self.patient.iter().position(|command| self.may_be_sent(command))?;
+        self.patient.remove(index)
+    }
+
+    fn may_be_sent(&self, command: &Command) -> bool {
+        let needs_key = self.config.dialect.mac.as_ref().is_some_and(|rule| rule.messages.contains(&command.purpose));
+        !(needs_key && self.keys.is_awaited())
+    }
+
+    /// Whoever waits for keys hears at once that there are none. Of those that can wait one has had its attempt.
+    fn not_signed_on(&mut self, reason: &str) {
+        if !self.keys.is_awaited() {
+            return;
+        }
+        let urgent = std::mem::take(&mut self.urgent);
+        let (urgent, held) = urgent.into_iter().partition::<Vec<_>, _>(|command| self.may_be_sent(command));
+        self.urgent = urgent;
+        let patient = self.patient.iter().position(|command| !self.may_be_sent(command));
+        let patient = patient.and_then(|index| self.patient.remove(index));
+        for command in held.into_iter().chain(patient) {
+            command.end(Err(NotSent::NotSignedOn(reason.to_owned()).into()));
+        }
     }
 
     async fn send(&mut self, mut command: Command, buffer: &mut [u8]) {
@@ -289,6 +322,10 @@ where
         // It waits in its place meanwhile: where the host closes every connection at once, it hears so with all others.
         self.put_back(command);
         if !self.is_still_up(buffer).await {
+            return;
+        }
+        // What has arrived meanwhile may say that the key is lost.
+        if keys.is_some() && self.keys.is_awaited() {
             return;
         }
         let Some(command) = self.take_next() else { return };
@@ -374,7 +411,7 @@ where
             Ok(bytes) => {
                 self.heard();
                 match self.exchange.received(&buffer[..bytes]) {
-                    Ok(ended) => answer(ended),
+                    Ok(ended) => self.answer(ended),
                     Err(error) => self.close(NoAnswer::Stream(error)),
                 }
             }
@@ -392,6 +429,13 @@ where
             (state.failures, state.failure) = (0, None);
             had_failed
         });
+    }
+
+    fn answer(&mut self, ended: Vec<Ended<Asker>>) {
+        for (_, result) in &ended {
+            self.keys.heed(result, &self.config.dialect);
+        }
+        answer(ended);
     }
 
     fn next_deadline(&mut self) -> Option<Instant> {
@@ -413,7 +457,7 @@ where
             usage.expired(expired.len());
             usage.is_given_up()
         });
-        answer(expired);
+        self.answer(expired);
         let why = [
             (is_stuck, "a frame came to no end"),
             (is_dead, "an echo test was not answered"),

@@ -2,6 +2,7 @@
 
 mod connect;
 mod link;
+mod sign_on;
 mod stream;
 mod usage;
 
@@ -14,13 +15,15 @@ use tokio::time::Instant;
 
 use self::connect::Connector;
 use self::link::{Answers, Command, Link, Order};
+use self::sign_on::SignOn;
+pub use self::sign_on::{Ticket, TicketDesk};
 use super::advice::{Advice, AdviceAnswer};
 use super::answer::Answered;
 use super::authorisation::{AuthorisationAnswer, AuthorisationRequest};
 use super::config::{CardAcceptor, HostConfig};
 use super::failure::{HostError, MalformedAnswer, NoAnswer, NotSent};
 use super::iso8583::{Message, Purpose};
-use super::mac_keys::{KeyLedger, MacKeys};
+use super::mac_keys::{KeyDesk, KeyLedger, MacKeys};
 use super::network::NetworkRequest;
 use super::response_code::ResponseCode;
 use super::reversal::{Reversal, ReversalAnswer};
@@ -43,6 +46,7 @@ pub struct Host {
     config: Arc<HostConfig>,
     acceptor: Arc<CardAcceptor>,
     initial_key_id: Option<InitialKeyId>,
+    desk: Option<Arc<KeyDesk>>,
     orders: mpsc::UnboundedSender<Order>,
     state: watch::Receiver<LinkState>,
 }
@@ -139,10 +143,10 @@ impl Host {
     {
         let LinkInputs { mac_keys, jitter, .. } = inputs;
         let (orders, receiver) = mpsc::unbounded_channel();
-        let initial_key_id = mac_keys.initial_key_id();
+        let (initial_key_id, desk) = (mac_keys.initial_key_id(), mac_keys.desk());
         let config = Arc::new(config);
         tokio::spawn(Link::new(config.clone(), mac_keys, jitter, connect, tell).run(receiver));
-        Self { config, acceptor: Arc::new(acceptor), initial_key_id, orders, state }
+        Self { config, acceptor: Arc::new(acceptor), initial_key_id, desk, orders, state }
     }
 
     /// How the link is, now and whenever that changes.
@@ -159,6 +163,20 @@ impl Host {
     pub fn derive_keys_after(&self, last_reserved: u32, ledger: KeyLedger) {
         // A link that has ended sends nothing, and needs no key.
         let _ = self.orders.send(Order::DeriveKeys { last_reserved, ledger });
+    }
+
+    /// Whether the host hands out the keys of messages, and the terminal has to sign on for them.
+    pub fn signs_on(&self) -> bool {
+        self.desk.is_some()
+    }
+
+    /// Has the link sign on, now and whenever new keys are due. The numbers of the messages for that come from `tickets`.
+    /// Until there are keys, what needs one is held, no longer than whoever asked waits for it.
+    pub fn sign_on_by(&self, tickets: TicketDesk) {
+        let Some(desk) = self.desk.clone() else { return };
+        let (config, acceptor) = (self.config.clone(), self.acceptor.clone());
+        let orders = self.orders.downgrade();
+        tokio::spawn(SignOn { config, acceptor, desk, tickets, orders }.run());
     }
 
     /// Asks for an authorisation, once. Journal the request first.

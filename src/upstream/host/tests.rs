@@ -104,8 +104,12 @@ async fn a_sale_a_reversal_and_an_echo_share_one_connection() {
         let answer = host.authorise(&request(1)).await.unwrap();
         assert_eq!((answer.decision, answer.authorisation_code.as_deref()), (Decision::Approved, Some("A1B2C3")));
         assert_eq!(host.reverse(&reversal(1)).await.unwrap().says, OnReversal::Settles);
-        let echo =
-            NetworkRequest { stan: Stan::try_from(9).unwrap(), at: request(1).at, purpose: NetworkPurpose::EchoTest };
+        let echo = NetworkRequest {
+            stan: Stan::try_from(9).unwrap(),
+            at: request(1).at,
+            purpose: NetworkPurpose::EchoTest,
+            batch: request(1).batch,
+        };
         assert_eq!(host.manage(echo).await.unwrap().to_string(), "00");
     };
     tokio::join!(serve, ask);

@@ -2,7 +2,7 @@
 
 use super::decode::{DecodeError, Readable, decode, decode_readable};
 use super::dialect::{Binary, Dialect, Digits, Filler, LengthPrefix};
-use super::framing::{FrameError, Framer, LengthHeader, Tpdu};
+use super::framing::{FrameError, Framer, LengthHeader, MessageHeader, Tpdu};
 
 /// The longest frame that is examined, bytes after the length header.
 const FRAME_BYTES_MAX: usize = 0xFFFF;
@@ -35,7 +35,7 @@ pub enum Trouble {
 
 /// Examines `frame`, with its length header and TPDU, as `dialect` has it.
 pub fn examine(frame: &[u8], dialect: &Dialect) -> Examined {
-    let (readable, trouble) = match message_of(frame, dialect.header, dialect.tpdu) {
+    let (readable, trouble) = match message_of(frame, dialect.header, dialect.tpdu, dialect.message_header.as_ref()) {
         Err(trouble) => (None, Some(trouble)),
         Ok(message) => {
             let readable = decode_readable(&message, dialect);
@@ -48,8 +48,13 @@ pub fn examine(frame: &[u8], dialect: &Dialect) -> Examined {
 }
 
 /// The message in a frame that is whole and alone.
-fn message_of(frame: &[u8], header: LengthHeader, tpdu: Option<Tpdu>) -> Result<Vec<u8>, Trouble> {
-    let mut framer = Framer::new(header, tpdu, FRAME_BYTES_MAX);
+fn message_of(
+    frame: &[u8],
+    header: LengthHeader,
+    tpdu: Option<Tpdu>,
+    message_header: Option<&MessageHeader>,
+) -> Result<Vec<u8>, Trouble> {
+    let mut framer = Framer::new(header, tpdu, FRAME_BYTES_MAX).with_message_header(message_header);
     match framer.receive(frame)?.as_slice() {
         [message] if !framer.is_inside_a_frame() => Ok(message.to_vec()),
         _ => Err(Trouble::Length),
@@ -60,14 +65,19 @@ fn message_of(frame: &[u8], header: LengthHeader, tpdu: Option<Tpdu>) -> Result<
 fn remedy(frame: &[u8], dialect: &Dialect) -> Vec<(&'static str, String)> {
     let headers =
         LengthHeader::ALL.into_iter().flat_map(|header| [None, Some(tpdu_in(frame, header))].map(|t| (header, t)));
+    let headers = headers.flat_map(|(header, tpdu)| {
+        let before = header.size() + tpdu.map_or(0, |tpdu| tpdu.0.len());
+        [None, message_header_in(frame, before, dialect)].map(|message_header| (header, tpdu, message_header))
+    });
     let mut best: Option<Vec<(&'static str, String)>> = None;
-    for (header, tpdu) in headers {
-        let Ok(message) = message_of(frame, header, tpdu) else { continue };
+    for (header, tpdu, message_header) in headers {
+        let Ok(message) = message_of(frame, header, tpdu, message_header.as_ref()) else { continue };
         for written in ways_of_writing(dialect) {
             if decode(&message, &written).is_err() {
                 continue;
             }
-            let differences = differences(&Dialect { header, tpdu, ..written }, dialect);
+            let message_header = message_header.clone();
+            let differences = differences(&Dialect { header, tpdu, message_header, ..written }, dialect);
             if best.as_ref().is_none_or(|best| differences.len() < best.len()) {
                 best = Some(differences);
             }
@@ -79,6 +89,12 @@ fn remedy(frame: &[u8], dialect: &Dialect) -> Vec<(&'static str, String)> {
 /// The five bytes after the header, as a TPDU.
 fn tpdu_in(frame: &[u8], header: LengthHeader) -> Tpdu {
     Tpdu(std::array::from_fn(|index| frame.get(header.size() + index).copied().unwrap_or(0)))
+}
+
+/// The bytes at this place, as a message header: as long as the dialect has it, or else six, as is usual.
+fn message_header_in(frame: &[u8], at: usize, dialect: &Dialect) -> Option<MessageHeader> {
+    let length = dialect.message_header.as_ref().map_or(6, |header| header.as_bytes().len());
+    frame.get(at..at + length).map(MessageHeader::from)
 }
 
 fn ways_of_writing(dialect: &Dialect) -> Vec<Dialect> {
@@ -102,7 +118,8 @@ fn ways_of_writing(dialect: &Dialect) -> Vec<Dialect> {
     ways
 }
 
-/// The keys by which `found` differs from `dialect`, and its values. What the header leaves of a TPDU is not compared.
+/// The keys by which `found` differs from `dialect`, and its values. Of a TPDU and a message header it is compared only
+/// whether there is one.
 fn differences(found: &Dialect, dialect: &Dialect) -> Vec<(&'static str, String)> {
     let tpdu = |tpdu: Option<Tpdu>| tpdu.map_or("none".to_owned(), |tpdu| tpdu.to_string());
     let keys = [
@@ -119,6 +136,10 @@ fn differences(found: &Dialect, dialect: &Dialect) -> Vec<(&'static str, String)
     if found.tpdu.is_some() != dialect.tpdu.is_some() {
         differences.push(("tpdu", tpdu(found.tpdu)));
     }
+    if found.message_header.is_some() != dialect.message_header.is_some() {
+        let header = found.message_header.as_ref().map_or("none".to_owned(), MessageHeader::to_string);
+        differences.push(("message_header", header));
+    }
     differences
 }
 
@@ -131,7 +152,8 @@ mod tests {
         let mut message = Message::new("0100".parse().unwrap());
         message.set(2, "4761739001010119").set(4, "000000001250").set(11, "000042").set(41, "TERM0001").set(49, "978");
         let body = encode(&message, dialect).unwrap();
-        Framer::new(dialect.header, dialect.tpdu, 999).frame(&body).unwrap().to_vec()
+        let framer = Framer::new(dialect.header, dialect.tpdu, 999);
+        framer.with_message_header(dialect.message_header.as_ref()).frame(&body).unwrap().to_vec()
     }
 
     #[test]
@@ -147,6 +169,10 @@ mod tests {
         for (sent, expected) in [
             (Dialect { header: LengthHeader::ASCII_4, ..Dialect::bcd() }, "header=4-ascii"),
             (Dialect { tpdu, ..Dialect::bcd() }, "tpdu=6000010000"),
+            (
+                Dialect { tpdu, message_header: "603100311305".to_owned().try_into().ok(), ..Dialect::bcd() },
+                "tpdu=6000010000 message_header=603100311305",
+            ),
             (Dialect { mti: Digits::Ascii, ..Dialect::bcd() }, "mti=ascii"),
             (Dialect { bitmap: Binary::Hex, ..Dialect::bcd() }, "bitmap=hex"),
             (Dialect::ascii_binary(), "mti=ascii length_prefix=ascii numeric=ascii"),

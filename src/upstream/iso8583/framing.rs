@@ -1,9 +1,11 @@
-//! Frames on a byte stream: a length header, perhaps a TPDU, and a message.
+//! Frames on a byte stream: a length header, perhaps a TPDU and a message header, and a message.
 
 use std::fmt;
 
 use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::terminal::Hex;
 
 /// The length header: how many bytes follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -105,6 +107,45 @@ impl fmt::Display for Tpdu {
     }
 }
 
+/// What some links have between TPDU and message, such as the kind and version of the terminal's application: 1 to 32
+/// bytes. An answer has as many; what they say is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MessageHeader(Vec<u8>);
+
+impl MessageHeader {
+    const LENGTH_MAX: usize = 32;
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for MessageHeader {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bytes = text.parse::<Hex>().ok().map(|hex| hex.0);
+        let bytes = bytes.filter(|bytes| (1..=Self::LENGTH_MAX).contains(&bytes.len()));
+        bytes.map(Self).ok_or_else(|| {
+            format!("`{text}` is not a message header: 1 to {} bytes in hexadecimal digits are", Self::LENGTH_MAX)
+        })
+    }
+}
+
+impl From<&[u8]> for MessageHeader {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl fmt::Display for MessageHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+    }
+}
+
 /// A stream that can't be cut into frames. Nothing after it on the connection can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
@@ -119,16 +160,19 @@ pub enum FrameError {
         /// What is allowed.
         limit: usize,
     },
-    /// A frame is too short for its TPDU.
-    #[error("a frame of {0} bytes is too short for its TPDU: check the dialect's TPDU")]
-    NoTpdu(usize),
+    /// A frame is too short for its TPDU and message header.
+    #[error(
+        "a frame of {0} bytes is too short for what comes before its message: check the dialect's TPDU and message_header"
+    )]
+    NoMessage(usize),
 }
 
 /// Writes frames, and cuts the bytes that arrive into frames. It holds no more than one frame of the allowed length,
 /// and wipes what it held.
 pub struct Framer {
     header: LengthHeader,
-    tpdu: Option<Tpdu>,
+    /// The TPDU and the message header, as far as there are any.
+    before_message: Vec<u8>,
     limit: usize,
     buffer: Vec<u8>,
 }
@@ -136,19 +180,25 @@ pub struct Framer {
 impl Framer {
     /// A framer that accepts frames of up to `limit` bytes after the header.
     pub fn new(header: LengthHeader, tpdu: Option<Tpdu>, limit: usize) -> Self {
-        Self { header, tpdu, limit, buffer: Vec::new() }
+        let before_message = tpdu.map_or(Vec::new(), |tpdu| tpdu.0.to_vec());
+        Self { header, before_message, limit, buffer: Vec::new() }
+    }
+
+    /// The same with a message header after the TPDU.
+    pub fn with_message_header(mut self, header: Option<&MessageHeader>) -> Self {
+        self.before_message.extend_from_slice(header.map_or(&[], MessageHeader::as_bytes));
+        self
     }
 
     /// The frame that carries `message`.
     pub fn frame(&self, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, FrameError> {
-        let tpdu = self.tpdu.as_ref().map_or(&[][..], |tpdu| &tpdu.0);
-        let length = tpdu.len() + message.len();
+        let length = self.before_message.len() + message.len();
         if length > self.limit {
             return Err(FrameError::TooLong { length, limit: self.limit });
         }
         let mut frame = Zeroizing::new(Vec::with_capacity(self.header.size + length));
         frame.extend_from_slice(&self.header.write(length)?);
-        frame.extend_from_slice(tpdu);
+        frame.extend_from_slice(&self.before_message);
         frame.extend_from_slice(message);
         Ok(frame)
     }
@@ -207,11 +257,11 @@ impl Framer {
     }
 
     fn take_message(&mut self) -> Result<Zeroizing<Vec<u8>>, FrameError> {
-        let start = self.header.size + self.tpdu.map_or(0, |tpdu| tpdu.0.len());
+        let start = self.header.size + self.before_message.len();
         let message = self.buffer.get(start..).map(|message| Zeroizing::new(message.to_vec()));
         let length = self.buffer.len() - self.header.size;
         self.buffer.zeroize();
-        message.ok_or(FrameError::NoTpdu(length))
+        message.ok_or(FrameError::NoMessage(length))
     }
 }
 
@@ -269,7 +319,16 @@ mod tests {
     fn a_header_that_is_not_digits_and_a_frame_without_room_for_its_tpdu_are_refused() {
         assert_eq!(Framer::new(LengthHeader::ASCII_4, None, 99).receive(b"00-1"), Err(FrameError::Header));
         let mut framer = Framer::new(LengthHeader::BINARY_2, Some(Tpdu([0x60, 0, 0, 0, 0])), 99);
-        assert_eq!(framer.receive(&[0, 4, 1, 2, 3, 4]), Err(FrameError::NoTpdu(4)));
+        assert_eq!(framer.receive(&[0, 4, 1, 2, 3, 4]), Err(FrameError::NoMessage(4)));
+        let header = MessageHeader::try_from("603100311305".to_owned()).unwrap();
+        let mut framer = Framer::new(LengthHeader::BINARY_2, None, 99).with_message_header(Some(&header));
+        assert_eq!(framer.frame(b"hi").unwrap().as_slice(), b"\0\x08\x60\x31\x00\x31\x13\x05hi");
+        let other = b"\0\x08\x61\0\0\0\0\x01hi";
+        assert_eq!(framer.receive(other).map(messages), Ok(vec![b"hi".to_vec()]), "whatever the host's header says");
+        assert_eq!(framer.receive(&[0, 5, 1, 2, 3, 4, 5]), Err(FrameError::NoMessage(5)));
+        for text in ["", "603", "60310031130g", &"00".repeat(33)] {
+            assert!(MessageHeader::try_from(text.to_owned()).is_err(), "{text}");
+        }
     }
 
     #[test]

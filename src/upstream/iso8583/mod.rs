@@ -14,12 +14,13 @@ mod message;
 
 pub use decode::{DecodeError, Part, Readable, decode, decode_readable};
 pub use dialect::{
-    Binary, Description, Dialect, DialectSettings, Digits, ELEMENTS, Element, EntryModes, Filler, InvalidDialect,
-    Layout, LengthPrefix, MAC_FIELDS, MacKeyOrigin, MacRule, Misplaced, NoSuchElement, Purpose, SHIPPED, Shipped,
+    Binary, Composition, Description, Dialect, DialectSettings, Digits, ELEMENTS, Element, EntryModes, Filler,
+    InvalidComposition, InvalidDialect, KindCodes, Layout, LengthPrefix, MAC_FIELDS, MacKeyOrigin, MacRule, Misplaced,
+    NoSuchElement, Purpose, SHIPPED, Shipped, WorkingKeys,
 };
 pub use encode::{EncodeError, encode};
 pub use examine::{Examined, Trouble, examine};
-pub use framing::{FrameError, Framer, LengthHeader, Tpdu};
+pub use framing::{FrameError, Framer, LengthHeader, MessageHeader, Tpdu};
 pub use mac::{MacError, check_mac, encode_with_mac};
 pub use message::{InvalidMti, Message, Mti};
 

@@ -43,6 +43,11 @@ pub enum Element {
     OriginalAmount,
     ReplacementAmounts,
     KeySerialNumber,
+    KindCode,
+    BatchNumber,
+    OriginalBatchNumber,
+    OriginalStan,
+    OriginalLocalDate,
 }
 
 /// What there is to know of a data element.
@@ -66,7 +71,7 @@ const fn element(element: Element, name: &'static str, meaning: &'static str, se
 #[rustfmt::skip]
 pub const ELEMENTS: &[Description] = &[
     element(Element::Pan, "pan", "the card's number", Cardholder),
-    element(Element::ProcessingCode, "processing_code", "kind of transaction, from and to the default account: 6 digits", Public),
+    element(Element::ProcessingCode, "processing_code", "kind of transaction, from and to the default account, or as `kinds` have it: 6 digits", Public),
     element(Element::Amount, "amount", "the amount, cashback included, minor units: 12 digits", Public),
     element(Element::TransmissionDateTime, "transmission_date_time", "MMDDhhmmss, UTC", Public),
     element(Element::Stan, "stan", "systems trace audit number of this message: 6 digits", Public),
@@ -98,6 +103,11 @@ pub const ELEMENTS: &[Description] = &[
     element(Element::OriginalAmount, "original_amount", "of a follow-up: what its original came to before, minor units: 12 digits", Public),
     element(Element::KeySerialNumber, "key_serial_number", "by which the host finds the key of the MAC (DUKPT): bytes, or their hexadecimal digits in a field of text", Public),
     element(Element::ReplacementAmounts, "replacement_amounts", "what remains of the amount that is taken back, nothing: 42 characters", Public),
+    element(Element::KindCode, "kind_code", "how the dialect's `kinds` have the kind of transaction, where the processing code does not tell", Public),
+    element(Element::BatchNumber, "batch_number", "the batch that the transaction is in, or that is closed: 6 digits", Public),
+    element(Element::OriginalBatchNumber, "original_batch_number", "of the request that is taken back, refunded or voided: its batch, 6 digits", Public),
+    element(Element::OriginalStan, "original_stan", "of the request that is taken back, refunded or voided: its STAN, 6 digits", Public),
+    element(Element::OriginalLocalDate, "original_local_date", "of the request that is taken back, refunded or voided: its date where the terminal stands, MMDD", Public),
 ];
 
 impl Element {
@@ -131,6 +141,11 @@ impl Element {
                 | OriginalAmount
                 | ReplacementAmounts
                 | KeySerialNumber
+                | KindCode
+                | BatchNumber
+                | OriginalBatchNumber
+                | OriginalStan
+                | OriginalLocalDate
         )
     }
 
@@ -149,6 +164,20 @@ impl Element {
                 | OriginalDataElements
                 | OriginalData
         )
+    }
+
+    /// How many characters it has, where that is the same in every dialect.
+    pub fn width(self) -> Option<usize> {
+        use Element::*;
+        match self {
+            Currency | AcquirerCountry | CardSequenceNumber => Some(3),
+            LocalDate | OriginalLocalDate | ExpiryDate | MerchantCategory => Some(4),
+            ProcessingCode | Stan | LocalTime | BatchNumber | OriginalBatchNumber | OriginalStan => Some(6),
+            TerminalId => Some(8),
+            TransmissionDateTime => Some(10),
+            Amount | LocalDateTime => Some(12),
+            _ => None,
+        }
     }
 
     /// Whether a host may or may not give it back as it was. The retrieval reference number is one: some hosts assign

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::super::message::Mti;
-use super::Element;
+use super::{Composition, Element};
 
 /// What a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -44,11 +44,13 @@ pub enum Purpose {
     SignOff,
     /// Is the host there?
     Echo,
+    /// The terminal wants keys.
+    KeyExchange,
 }
 
 impl Purpose {
     /// Each, with its name in a dialect's file.
-    pub const ALL: [(Self, &'static str); 16] = [
+    pub const ALL: [(Self, &'static str); 17] = [
         (Self::Authorisation, "authorisation"),
         (Self::Financial, "financial"),
         (Self::Refund, "refund"),
@@ -65,11 +67,12 @@ impl Purpose {
         (Self::SignOn, "sign_on"),
         (Self::SignOff, "sign_off"),
         (Self::Echo, "echo"),
+        (Self::KeyExchange, "key_exchange"),
     ];
 
     /// Whether money depends on such a message.
     pub fn is_about_money(self) -> bool {
-        !matches!(self, Self::SignOn | Self::SignOff | Self::Echo)
+        !matches!(self, Self::SignOn | Self::SignOff | Self::Echo | Self::KeyExchange)
     }
 
     /// What such a message must say, whatever the dialect.
@@ -78,6 +81,16 @@ impl Purpose {
             &[Element::ProcessingCode, Element::Amount, Element::Stan, Element::Currency, Element::TerminalId]
         } else {
             &[Element::Stan]
+        }
+    }
+
+    /// Whether this element may say the same in all such messages: of an advice or a reversal, what was decided; and what
+    /// is done, where that is the same.
+    pub(super) fn may_have_constant(self, element: Element) -> bool {
+        match element {
+            Element::ResponseCode => self.is_advice() || self == Self::Reversal,
+            Element::ProcessingCode => self.is_of_one_kind(),
+            _ => false,
         }
     }
 
@@ -121,6 +134,8 @@ pub struct Layout {
     pub fields: BTreeSet<u8>,
     /// Fields that always have the same value.
     pub constants: BTreeMap<u8, String>,
+    /// Fields that are composed of several data elements. One is sent where there is a value for each of them.
+    pub compositions: BTreeMap<u8, Composition>,
     /// Response codes that only its answer has, and the code of 1987 that says the same.
     pub response_codes: BTreeMap<String, String>,
 }

@@ -7,8 +7,8 @@ use toml::Spanned;
 
 use super::super::encode::{EncodeError, fill};
 use super::super::field::{Content, Length};
-use super::settings::{InvalidDialect, Misplaced};
-use super::{Dialect, Element, Purpose};
+use super::error::{InvalidDialect, Misplaced};
+use super::{Dialect, Element, Layout, Purpose};
 use crate::keys::{MacAlgorithm, MacKey};
 use crate::terminal::Hex;
 
@@ -24,6 +24,9 @@ pub enum MacKeyOrigin {
     /// Each message has keys of its own, derived from the configuration's `[keys.dukpt]`; its key serial number stands
     /// where the dialect places `key_serial_number`.
     Dukpt,
+    /// The host hands one out at sign-on, as the `[working_keys]` table says, enciphered under the configuration's
+    /// `[keys.master]`.
+    SignOn,
 }
 
 /// The MACs of a dialect: that of a message is over its bytes from the message type up to the MAC's own field, which is
@@ -80,12 +83,25 @@ impl MacRule {
         if self.key == MacKeyOrigin::Dukpt && dialect.field_of(Element::KeySerialNumber).is_none() {
             return Err(InvalidDialect::NoSerialNumber);
         }
+        match &dialect.working_keys {
+            None if self.key == MacKeyOrigin::SignOn => return Err(InvalidDialect::WorkingKeys),
+            Some(keys) if self.key == MacKeyOrigin::SignOn => {
+                if !keys.fit(self.algorithm) {
+                    return Err(InvalidDialect::WorkingKeyLength);
+                }
+                if self.messages.contains(&keys.message) {
+                    return Err(InvalidDialect::MacBeforeKeys(keys.message));
+                }
+            }
+            _ => {}
+        }
         for number in MAC_FIELDS {
             let has_room = dialect.format(number).is_some_and(|format| {
                 (format.content, format.length) == (Content::Binary, Length::Fixed) && format.limit >= self.length
             });
-            let is_taken = dialect.elements.contains_key(&number)
-                || dialect.messages.values().any(|layout| layout.constants.contains_key(&number));
+            let is_said =
+                |layout: &Layout| layout.constants.contains_key(&number) || layout.compositions.contains_key(&number);
+            let is_taken = dialect.elements.contains_key(&number) || dialect.messages.values().any(is_said);
             if !has_room || is_taken {
                 return Err(InvalidDialect::MacField { number, length: self.length });
             }

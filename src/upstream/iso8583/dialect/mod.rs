@@ -1,25 +1,32 @@
 //! Dialects: how one acquirer writes ISO 8583 on the wire, and what it wants in which field, as data.
 
+mod composition;
 mod element;
+mod error;
 mod layout;
 mod mac;
 mod settings;
 mod shipped;
+mod working_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
 
+pub use composition::{Composition, InvalidComposition};
 pub use element::{Description, ELEMENTS, Element, NoSuchElement};
+pub use error::{InvalidDialect, Misplaced};
 pub use layout::{Layout, Purpose};
 pub use mac::{MAC_FIELDS, MacKeyOrigin, MacRule};
-pub use settings::{DialectSettings, InvalidDialect, Misplaced};
+pub use settings::DialectSettings;
 pub use shipped::{SHIPPED, Shipped};
+pub use working_keys::WorkingKeys;
 
 use super::field::{self, Format};
-use super::framing::{LengthHeader, Tpdu};
-use super::message::Mti;
+use super::framing::{LengthHeader, MessageHeader, Tpdu};
+use super::message::{Message, Mti};
+use crate::terminal::TransactionType;
 
 /// How digits are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -126,6 +133,8 @@ pub struct Dialect {
     pub header: LengthHeader,
     /// The TPDU between header and message, if there is one.
     pub tpdu: Option<Tpdu>,
+    /// What follows the TPDU, before the message, if anything.
+    pub message_header: Option<MessageHeader>,
     /// How the message type is written.
     pub mti: Digits,
     /// How the bitmap is written.
@@ -145,6 +154,8 @@ pub struct Dialect {
     pub echo: Vec<u8>,
     /// What the point of service elements say of how a card was read.
     pub entry_modes: EntryModes,
+    /// Codes of kinds of transactions that are not those of ISO 8583:1987, by the kind's name.
+    pub kinds: BTreeMap<String, KindCodes>,
     /// What stands in which field, in every message and answer that has it.
     pub elements: BTreeMap<u8, Element>,
     /// Response codes that are not those of ISO 8583:1987, and the code of 1987 that says the same.
@@ -153,6 +164,8 @@ pub struct Dialect {
     pub messages: BTreeMap<Purpose, Layout>,
     /// Their message authentication codes, where the acquirer wants any.
     pub mac: Option<MacRule>,
+    /// How the host hands out the keys for them, where it does.
+    pub working_keys: Option<WorkingKeys>,
 }
 
 /// How a card was read, as the dialect's point of service elements say it.
@@ -165,7 +178,23 @@ pub struct EntryModes {
     pub contactless_magnetic_stripe: String,
 }
 
+/// How a dialect writes a kind of transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KindCodes {
+    /// Six digits; where absent, Transaction Type and the default accounts.
+    pub processing_code: Option<String>,
+    /// What `kind_code` says.
+    pub kind_code: Option<String>,
+}
+
 impl Dialect {
+    /// The processing code of a kind of transaction: six digits.
+    pub fn processing_code(&self, kind: TransactionType) -> String {
+        let own = self.kinds.get(kind.name()).and_then(|codes| codes.processing_code.clone());
+        own.unwrap_or_else(|| format!("{:02X}0000", kind.code()))
+    }
+
     /// The format of field `number` in this dialect.
     pub fn format(&self, number: u8) -> Option<Format> {
         self.fields.get(&number).copied().or_else(|| field::find(number).map(|field| field.format))
@@ -173,12 +202,18 @@ impl Dialect {
 
     /// The numbers of the fields that a message may have, in their order.
     pub fn numbers(&self, layout: &Layout) -> BTreeSet<u8> {
-        layout.fields.iter().chain(layout.constants.keys()).copied().collect()
+        layout.fields.iter().chain(layout.constants.keys()).chain(layout.compositions.keys()).copied().collect()
     }
 
     /// The field in which `element` stands.
     pub fn field_of(&self, element: Element) -> Option<u8> {
         self.elements.iter().find(|(_, placed)| **placed == element).map(|(number, _)| *number)
+    }
+
+    /// Whether an answer says that new working keys are due.
+    pub fn says_that_keys_are_due(&self, answer: &Message) -> bool {
+        let code = self.field_of(Element::ResponseCode).and_then(|number| answer.text(number));
+        code.zip(self.working_keys.as_ref()).is_some_and(|(code, rule)| rule.are_due_on(code))
     }
 
     /// The code of ISO 8583:1987 that says what this one says in an answer of this type. One that the dialect does not

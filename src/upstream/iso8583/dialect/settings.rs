@@ -1,8 +1,7 @@
 //! The file of a dialect: what it says, and what of that can't be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::ops::Range;
 use std::path::Path;
 
 use serde::de::value::MapAccessDeserializer;
@@ -11,109 +10,20 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::super::encode::{EncodeError, fill};
-use super::super::field::{self, Format, InvalidFormat, NoSuchField};
-use super::super::framing::{LengthHeader, Tpdu};
+use super::super::field::{self, Format};
+use super::super::framing::{LengthHeader, MessageHeader, Tpdu};
 use super::super::message::Mti;
+use super::error::{InvalidDialect, Misplaced};
 use super::mac::MacTable;
-use super::{Binary, Dialect, Digits, Element, EntryModes, Filler, Layout, LengthPrefix, Purpose, Shipped};
+use super::{
+    Binary, Composition, Dialect, Digits, Element, EntryModes, Filler, KindCodes, Layout, LengthPrefix, Purpose,
+    Shipped, WorkingKeys,
+};
 use crate::config::Source;
+use crate::terminal::TransactionType;
 
 /// How many files may begin with one another. None of ours needs more than three.
 const DEPTH_MAX: usize = 8;
-
-/// What is wrong with a dialect.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidDialect {
-    /// No dialect has this name.
-    #[error(
-        "`{0}` is no dialect: `tenderctl dialect list` lists the names; a file has a slash in it, or ends in .toml"
-    )]
-    NoSuchDialect(String),
-    /// What it begins with can't be used.
-    #[error("{0}")]
-    Preset(String),
-    /// Files begin with one another.
-    #[error("the dialects begin with one another, without an end")]
-    Circle,
-    /// It begins with no other, and leaves something out.
-    #[error("`{0}` is missing, and there is no preset to take it from")]
-    Missing(&'static str),
-    /// Something is not the number of a field.
-    #[error(transparent)]
-    NoSuchField(#[from] NoSuchField),
-    /// A value of `fields` is not a format.
-    #[error("field {0}: {1}")]
-    Format(u8, InvalidFormat),
-    /// A field that no answer is held to.
-    #[error("echo: field {0} is none of those that an answer may be held to: {1:?}")]
-    Echo(u8, Vec<u8>),
-    /// An element stands in two fields.
-    #[error("{0} stands in field {1} already")]
-    PlacedTwice(Element, u8),
-    /// A secret would stand where logs show it.
-    #[error("{0} can't stand in field {1}: that field is shown in logs")]
-    Shown(Element, u8),
-    /// A message has a field in which nothing stands.
-    #[error("nothing stands in field {0}: place a data element there, under [elements], or give it a constant value")]
-    Empty(u8),
-    /// A constant would say what is sold.
-    #[error("field {0} can't be constant: its {1} says what is sold, to whom or in which message")]
-    Constant(u8, Element),
-    /// A constant does not fit its field.
-    #[error(transparent)]
-    Unfit(#[from] EncodeError),
-    /// A message lacks what it can't be understood without.
-    #[error("{0} lacks {1}: without it the host can't tell what is asked, or of which request")]
-    Lacks(Purpose, Element),
-    /// Answers can't be understood.
-    #[error("no field has the {0}: without it no answer can be understood")]
-    NoField(Element),
-    /// The dialect says how a card was read, and not by which codes.
-    #[error("{0} stands in field {1}, and `entry_modes` does not say how each card is read")]
-    EntryModes(Element, u8),
-    /// A code of ISO 8583:1987 has two characters.
-    #[error("`{0}` is no response code of ISO 8583:1987: two letters or digits are")]
-    ResponseCode(String),
-    /// A MAC that says too little, or more than there is.
-    #[error("a MAC has 4 to 8 bytes")]
-    MacLength,
-    /// Derived keys, and no place to name them.
-    #[error("keys by DUKPT need a field for key_serial_number, under [elements]")]
-    NoSerialNumber,
-    /// A field of the MAC is used otherwise.
-    #[error("field {number} must be free for the MAC, and hold {length} bytes at least, with a format such as b8")]
-    MacField {
-        /// The field.
-        number: u8,
-        /// How long the MAC is.
-        length: usize,
-    },
-    /// A message that the terminal can't do without.
-    #[error("the dialect has no message for {0}")]
-    NoMessage(Purpose),
-}
-
-/// What is wrong with a dialect, and the bytes of the text that say it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{error}")]
-pub struct Misplaced {
-    /// Where; nothing where it concerns the whole.
-    pub at: Option<Range<usize>>,
-    /// What.
-    pub error: InvalidDialect,
-}
-
-impl From<InvalidDialect> for Misplaced {
-    fn from(error: InvalidDialect) -> Self {
-        Self { at: None, error }
-    }
-}
-
-impl<E: Into<InvalidDialect>> From<(Range<usize>, E)> for Misplaced {
-    fn from((at, error): (Range<usize>, E)) -> Self {
-        Self { at: Some(at), error: error.into() }
-    }
-}
 
 /// A dialect as a configuration or a file says it, with its preset not looked up yet.
 #[derive(Debug)]
@@ -132,6 +42,7 @@ pub struct Table {
     description: Option<String>,
     header: Option<LengthHeader>,
     tpdu: Option<Tpdu>,
+    message_header: Option<MessageHeader>,
     mti: Option<Digits>,
     bitmap: Option<Binary>,
     length_prefix: Option<LengthPrefix>,
@@ -143,12 +54,15 @@ pub struct Table {
     echo: Option<Spanned<Vec<u8>>>,
     entry_modes: Option<EntryModes>,
     #[serde(default)]
+    kinds: BTreeMap<Spanned<String>, Spanned<KindCodes>>,
+    #[serde(default)]
     elements: BTreeMap<Spanned<String>, Spanned<Element>>,
     #[serde(default)]
     response_codes: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     messages: BTreeMap<Spanned<Purpose>, MessageTable>,
     mac: Option<Spanned<MacTable>>,
+    working_keys: Option<Spanned<WorkingKeys>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -160,6 +74,8 @@ struct MessageTable {
     fields: Spanned<Vec<u8>>,
     #[serde(default)]
     constant: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    compose: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     response_codes: BTreeMap<Spanned<String>, Spanned<String>>,
 }
@@ -251,6 +167,16 @@ impl Table {
                 format.get_ref().parse().map_err(|error| (format.span(), InvalidDialect::Format(field, error)))?;
             dialect.fields.insert(field, format);
         }
+        for (name, codes) in &self.kinds {
+            if TransactionType::from_name(name.get_ref()).is_none() {
+                return Err((name.span(), InvalidDialect::Kind(name.get_ref().clone())).into());
+            }
+            let is_code = |code: &String| code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit());
+            if !codes.get_ref().processing_code.as_ref().is_none_or(is_code) {
+                return Err((codes.span(), InvalidDialect::ProcessingCode).into());
+            }
+            dialect.kinds.insert(name.get_ref().clone(), codes.get_ref().clone());
+        }
         self.place(&mut dialect)?;
         dialect.response_codes.extend(response_codes(self.response_codes)?);
         let mut said = BTreeMap::new();
@@ -270,6 +196,9 @@ impl Table {
             }
             dialect.echo = echo.into_inner();
         }
+        if let Some(working_keys) = self.working_keys {
+            dialect.working_keys = Some(WorkingKeys::check(working_keys, &dialect)?);
+        }
         let at = self.mac.as_ref().map(Spanned::span);
         if let Some(mac) = self.mac {
             dialect.mac = Some(mac.into_inner().rule(&dialect)?);
@@ -287,6 +216,7 @@ impl Table {
             description: self.description.clone().unwrap_or(preset.description),
             header: self.header.unwrap_or(preset.header),
             tpdu: self.tpdu.or(preset.tpdu),
+            message_header: self.message_header.clone().or(preset.message_header),
             mti: self.mti.unwrap_or(preset.mti),
             bitmap: self.bitmap.unwrap_or(preset.bitmap),
             length_prefix: self.length_prefix.unwrap_or(preset.length_prefix),
@@ -305,6 +235,7 @@ impl Table {
             description: self.description.clone().unwrap_or_default(),
             header: self.header.ok_or(missing("header"))?,
             tpdu: self.tpdu,
+            message_header: self.message_header.clone(),
             mti: self.mti.ok_or(missing("mti"))?,
             bitmap: self.bitmap.ok_or(missing("bitmap"))?,
             length_prefix: self.length_prefix.ok_or(missing("length_prefix"))?,
@@ -314,10 +245,12 @@ impl Table {
             fields: BTreeMap::new(),
             echo: Vec::new(),
             entry_modes: self.entry_modes.clone().unwrap_or_default(),
+            kinds: BTreeMap::new(),
             elements: BTreeMap::new(),
             response_codes: BTreeMap::new(),
             messages: BTreeMap::new(),
             mac: None,
+            working_keys: None,
         })
     }
 
@@ -355,9 +288,24 @@ impl MessageTable {
             constants.insert(field, value.into_inner());
         }
         let repeat = self.repeat.unwrap_or(self.mti.repeat());
-        let fields = self.fields.into_inner().into_iter().collect();
+        let fields: BTreeSet<u8> = self.fields.into_inner().into_iter().collect();
+        let mut compositions = BTreeMap::new();
+        for (number, text) in self.compose {
+            let field = field_number(&number)?;
+            let composition: Composition =
+                text.get_ref().parse().map_err(|error| (text.span(), InvalidDialect::Composition(field, error)))?;
+            dialect.fits(field, &composition.sample()).map_err(|error| (text.span(), error))?;
+            let secret = |element: &Element| element.description().sensitivity != emv::dict::Sensitivity::Public;
+            if let Some(element) = composition.elements().find(secret) {
+                return Err((text.span(), InvalidDialect::Composed(element)).into());
+            }
+            if fields.contains(&field) || constants.contains_key(&field) {
+                return Err((text.span(), InvalidDialect::ComposedTwice(field)).into());
+            }
+            compositions.insert(field, composition);
+        }
         let response_codes = response_codes(self.response_codes)?;
-        Ok(Layout { mti: self.mti, repeat, fields, constants, response_codes })
+        Ok(Layout { mti: self.mti, repeat, fields, constants, compositions, response_codes })
     }
 }
 
@@ -373,29 +321,28 @@ impl Dialect {
 
     /// Whether a message says what it must, and nothing that it may not.
     fn check_layout(&self, purpose: Purpose, layout: &Layout) -> Result<(), InvalidDialect> {
+        let mut elements: Vec<Element> = layout.compositions.values().flat_map(Composition::elements).collect();
         for number in layout.constants.keys() {
             match self.elements.get(number) {
-                // What an advice says of the decision is the same in each: it was approved.
-                Some(Element::ResponseCode) if purpose.is_advice() => {}
-                Some(Element::ProcessingCode) if purpose.is_of_one_kind() => {}
+                Some(element) if purpose.may_have_constant(*element) => elements.push(*element),
                 Some(element) if element.is_never_constant() => {
                     return Err(InvalidDialect::Constant(*number, *element));
                 }
                 _ => {}
             }
         }
-        let mut elements = Vec::new();
         for number in layout.fields.iter().filter(|number| !layout.constants.contains_key(number)) {
             elements.push(*self.elements.get(number).ok_or(InvalidDialect::Empty(*number))?);
         }
-        let is_constant =
-            |element: &Element| self.field_of(*element).is_some_and(|number| layout.constants.contains_key(&number));
-        let is_lacking = |element: &&Element| !elements.contains(element) && !is_constant(element);
-        if let Some(element) = purpose.needs().iter().find(is_lacking) {
+        // Some hosts know a reversal by the number of what it takes back.
+        let is_known_by_original = purpose == Purpose::Reversal && elements.contains(&Element::OriginalStan);
+        let is_said =
+            |element: &Element| elements.contains(element) || (is_known_by_original && *element == Element::Stan);
+        if let Some(element) = purpose.needs().iter().find(|element| !is_said(element)) {
             return Err(InvalidDialect::Lacks(purpose, *element));
         }
-        let names_original =
-            [Element::OriginalDataElements, Element::OriginalData].iter().any(|e| elements.contains(e));
+        let names_original = [Element::OriginalDataElements, Element::OriginalData, Element::OriginalStan];
+        let names_original = names_original.iter().any(|element| elements.contains(element));
         if purpose.names_original() && !names_original {
             return Err(InvalidDialect::Lacks(purpose, Element::OriginalDataElements));
         }

@@ -29,6 +29,7 @@ pub const SHIPPED: &[Shipped] = &[
     shipped!("iso-1987-ascii-binary", Some("ascii-binary")),
     shipped!("iso-1987-bcd", Some("bcd")),
     shipped!("iso-1993", None),
+    shipped!("union-pay", None),
 ];
 
 impl Shipped {
