@@ -60,14 +60,19 @@ impl Terminal1 {
     ///
     /// Keys: `token` (s, required: 1 to 64 of A-Z a-z 0-9 _ - .), `amount` (minor units as any
     /// integer type, or a decimal as s; required), `currency` (s, ISO 4217; required), `type` (s:
-    /// `purchase`, `cash_advance`, `cashback`, `refund`, `void`), `amount_other` (the cash in a cashback),
-    /// `reader` (s: a reader's name), `reference` (s: your own words), `accept_partial` (b), `online` (s:
-    /// `prefer_online`, `require_online` or `force_offline`).
+    /// `purchase`, `cash_advance`, `cashback`, `refund`, `pre_authorisation`, `verification`, or a follow-up),
+    /// `amount_other` (the cash in a cashback), `reader` (s: a reader's name), `reference` (s: your own words),
+    /// `accept_partial` (b), `online` (s: `prefer_online`, `require_online` or `force_offline`).
     ///
-    /// With `original` (s: the token of an approved transaction), a `refund` gives money back and a `void` undoes the
-    /// whole before it is settled, without a card. Then `amount` and `currency` may be left out: all that is left is
-    /// meant; and `amount_other`, `reader`, `accept_partial` and `online` have no place. However many refunds there are,
-    /// they never come to more than the original: `MoreThanIsLeft`.
+    /// With `original` (s: the token of an approved transaction), `type` is a follow-up, and no card is asked
+    /// for: a `refund` gives money back; a `void` undoes the whole before it is settled; an `adjustment` adds a
+    /// tip, as `amount` or as the new `total`, once; an `increment` raises a pre-authorisation by an amount, a
+    /// `capture` collects what it holds or a part, once, and a `release` gives it up. `amount` and `currency` may
+    /// be left out where all that is left is meant; and `amount_other`, `reader`, `accept_partial` and
+    /// `online` have no place. However many there are, they never come to more than the original: `MoreThanIsLeft`.
+    ///
+    /// A `verification` asks the issuer about a card; it has no amount. It and a `pre_authorisation` are nothing
+    /// without the issuer, and never approved offline.
     ///
     /// Calling again with the same token and the same values gives the same object and starts
     /// nothing; with other values it fails with `org.tenderd.Error.TokenReused`. A type that no card

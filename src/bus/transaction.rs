@@ -50,7 +50,7 @@ impl Transaction1 {
         self.view.kind.name()
     }
 
-    /// The token of the transaction that it refunds or voids.
+    /// The token of the transaction that it follows up.
     #[zbus(property(emits_changed_signal = "const"))]
     fn original(&self) -> &str {
         self.view.original.as_ref().map_or("", |original| original.as_str())

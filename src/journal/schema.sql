@@ -22,7 +22,7 @@ CREATE INDEX advice_requested ON journal (seq) WHERE event = 'advice_requested';
 CREATE INDEX by_token ON journal (token, seq) WHERE token IS NOT NULL;
 CREATE INDEX by_stan ON journal (seq) WHERE event IN ('online_requested', 'reversal_requested', 'advice_requested');
 
--- What refunds or voids a transaction.
+-- What follows up a transaction.
 CREATE INDEX by_original ON journal (body ->> 'original') WHERE event = 'created';
 
 CREATE INDEX torn_transactions ON journal (seq) WHERE event = 'torn_transactions';
